@@ -1,0 +1,38 @@
+package wire
+
+import (
+	"fmt"
+	"math"
+)
+
+// checks collects the first thing that is out of range.
+type checks struct{ err error }
+
+func (c *checks) that(ok bool, format string, args ...any) {
+	if !ok && c.err == nil {
+		c.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (c *checks) name(kind, s string) {
+	if c.err == nil {
+		c.err = CheckName(kind, s)
+	}
+}
+
+// ms checks a duration in ms: finite, not negative, less than ten years.
+func (c *checks) ms(member string, v float64) {
+	c.number(member, v, 0, 10*365*24*3600*1000)
+}
+
+func (c *checks) number(member string, v, low, high float64) {
+	c.that(!math.IsNaN(v) && v >= low && v <= high, "%s: %v is out of range [%v, %v]", member, v, low, high)
+}
+
+func (c *checks) place(member string, a Address, level Level) {
+	c.that(a.Level() == level, "%s: %q is not the address of a %s", member, a, [...]string{"mesh", "sector", "cluster", "seat"}[level])
+}
+
+func (c *checks) text(member, s string, limit int) {
+	c.that(len(s) <= limit, "%s: %d bytes is over the limit of %d", member, len(s), limit)
+}

@@ -1,0 +1,77 @@
+package wire
+
+import "time"
+
+// ShardOrder is what the orchestrator tells a shard, as a request on
+// m.core.down.<sector>; answered by a ShardReport with the same ID when it has
+// been taken on. Orders of one orchestrator are carried out in order. Exactly
+// one of the pointers is set.
+type ShardOrder struct {
+	Header
+	ID      string         `json:"id"`
+	Enrol   *[]Enrolled    `json:"enrol,omitempty"`
+	Freeze  *FreezeOrder   `json:"freeze,omitempty"`
+	Deliver *ShardDelivery `json:"deliver,omitempty"`
+	End     *string        `json:"end,omitempty"` // operation: forget it
+	Inject  *ShardInject   `json:"inject,omitempty"`
+	Unknown
+}
+
+// ShardDelivery starts an operation's deliveries in one sector, or, after a
+// restart, takes them up again: Final are those that need nothing more.
+type ShardDelivery struct {
+	Operation string             `json:"operation"`
+	Message   MeshMessage        `json:"message"`
+	Targets   Bits               `json:"targets"`
+	Final     []DeliveryFact     `json:"final,omitempty"`
+	FrozenMS  map[string]float64 `json:"frozen_ms,omitempty"` // time that agents have spent FROZEN before a restart
+	Deadline  time.Time          `json:"deadline"`
+}
+
+// ShardInject carries a fault to emulated agents of one sector.
+type ShardInject struct {
+	Inject Inject `json:"inject"` // Cluster and Agents are filled in by the shard
+	Agents Bits   `json:"agents"`
+}
+
+// Check implements [Message].
+func (o *ShardOrder) Check() error {
+	var c checks
+	c.that(o.ID != "", "id: missing")
+	return c.err
+}
+
+// ShardReport is what a shard tells the orchestrator, on m.core.up.<sector>.
+type ShardReport struct {
+	Header
+	Sector   int               `json:"sector"`
+	ID       string            `json:"id,omitempty"`      // of the order that this answers
+	Started  bool              `json:"started,omitempty"` // the shard has started and needs its state
+	Err      *Error            `json:"error,omitempty"`
+	Freeze   *FreezeProgress   `json:"freeze,omitempty"`
+	Delivery *DeliveryProgress `json:"delivery,omitempty"`
+	Unknown
+}
+
+// Check implements [Message].
+func (*ShardReport) Check() error { return nil }
+
+// FreezeProgress tells how far a freeze or thaw has come in a sector.
+type FreezeProgress struct {
+	Seq       uint64    `json:"seq"`
+	Covered   int       `json:"covered"`    // agents of the sector whose flag the order set
+	Stopped   int       `json:"stopped"`    // of these, whose host obeys it
+	Silent    int       `json:"silent"`     // of these, whose host has not answered
+	InHand    int       `json:"in_hand"`    // work that goes on in the stopped
+	StoppedAt time.Time `json:"stopped_at"` // when the last stopped, core's time
+}
+
+// DeliveryProgress is the present state of each of an operation's deliveries in
+// a sector: exact sets. Settled says that all final ones are facts.
+type DeliveryProgress struct {
+	Operation string                 `json:"operation"`
+	States    map[DeliveryState]Bits `json:"states"`
+	Codes     map[Code]Bits          `json:"codes,omitempty"`
+	Again     Bits                   `json:"again,omitempty"`
+	Settled   bool                   `json:"settled"`
+}
