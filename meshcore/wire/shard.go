@@ -13,6 +13,7 @@ type ShardOrder struct {
 	Freeze  *FreezeOrder   `json:"freeze,omitempty"`
 	Deliver *ShardDelivery `json:"deliver,omitempty"`
 	End     *string        `json:"end,omitempty"` // operation: forget it
+	Hold    *ShardHold     `json:"hold,omitempty"`
 	Inject  *ShardInject   `json:"inject,omitempty"`
 	Unknown
 }
@@ -26,6 +27,12 @@ type ShardDelivery struct {
 	Final     []DeliveryFact     `json:"final,omitempty"`
 	FrozenMS  map[string]float64 `json:"frozen_ms,omitempty"` // time that agents have spent FROZEN before a restart
 	Deadline  time.Time          `json:"deadline"`
+}
+
+// ShardHold tells a shard that the core doubts itself: until then nobody is
+// taken for silent. A time in the past ends the doubt.
+type ShardHold struct {
+	Until time.Time `json:"until"`
 }
 
 // ShardInject carries a fault to emulated agents of one sector.
