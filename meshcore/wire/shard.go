@@ -66,11 +66,14 @@ func (*ShardReport) Check() error { return nil }
 // FreezeProgress tells how far a freeze or thaw has come in a sector.
 type FreezeProgress struct {
 	Seq       uint64    `json:"seq"`
-	Covered   int       `json:"covered"`    // agents of the sector whose flag the order set
-	Stopped   int       `json:"stopped"`    // of these, whose host obeys it
-	Silent    int       `json:"silent"`     // of these, whose host has not answered
-	InHand    int       `json:"in_hand"`    // work that goes on in the stopped
-	StoppedAt time.Time `json:"stopped_at"` // when the last stopped, core's time
+	Covered   int       `json:"covered"`            // agents of the sector whose flag the order set
+	Stopped   int       `json:"stopped"`            // of these, whose host obeys it
+	Waiting   int       `json:"waiting"`            // of these, whose host lives and has not answered yet
+	Silent    int       `json:"silent"`             // of these, whose host does not live; they are frozen when it returns
+	Hosts     []string  `json:"hosts,omitempty"`    // names of the hosts that do not live
+	Released  int       `json:"released,omitempty"` // messages that were FROZEN and are sent now
+	InHand    int       `json:"in_hand"`            // work that goes on in the stopped
+	StoppedAt time.Time `json:"stopped_at"`         // when the last stopped, core's time
 }
 
 // DeliveryProgress is the present state of each of an operation's deliveries in
