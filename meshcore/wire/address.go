@@ -17,6 +17,10 @@ type Address struct{ Sector, Cluster, Seat int }
 const (
 	MaxChildren = 100  // 2.1: each node manages at most 100 direct children
 	MaxSectors  = 1000 // an orchestrator may be asked for more than 2.1's 100 in benches
+
+	// MaxPlace is the highest number that an address may have; a higher one is
+	// no address, whatever the topology.
+	MaxPlace = 1_000_000_000
 )
 
 // Level tells how deep an address goes.
@@ -89,9 +93,12 @@ func (a *Address) UnmarshalText(text []byte) (err error) {
 }
 
 // The specification spells addresses in several ways: SECTOR-12,
-// SECTOR7-CLUSTER4-AGENT-12, "Cluster 7-4".
+// SECTOR7-CLUSTER4-AGENT-12, SECTOR3-GPU-CLUSTER2-AGENT-07,
+// GPU-SECTOR3-CLUSTER7-A12, "Cluster 7-4".
+const specKind = `(?:edge|serverless|persistent|gpu|local|human)`
+
 var (
-	specLong    = regexp.MustCompile(`(?i)^sector[ -]?(\d+)(?:[ -]cluster[ -]?(\d+)(?:[ -]agent[ -]?(\d+))?)?$`)
+	specLong    = regexp.MustCompile(`(?i)^(?:` + specKind + `-)?sector[ -]?(\d+)(?:[ -](?:` + specKind + `-)?cluster[ -]?(\d+)(?:[ -]a(?:gent)?[ -]?(\d+))?)?$`)
 	specCluster = regexp.MustCompile(`(?i)^cluster[ -]?(\d+)[-.](\d+)$`)
 	plain       = regexp.MustCompile(`^(\d+)(?:\.(\d+)(?:\.(\d+))?)?$`)
 )
@@ -116,13 +123,23 @@ func ParseAddress(s string) (Address, error) {
 		if digits == "" {
 			continue
 		}
-		n, err := strconv.Atoi(digits)
-		if err != nil || n < 1 || n > 1_000_000 {
-			return Address{}, fmt.Errorf("address %q: %s is out of range: places are counted from 1", Clean(s), digits)
+		if part[i] = placeNumber(digits); part[i] == 0 {
+			return Address{}, fmt.Errorf("address %q: %s is out of range: places are counted from 1", Clean(s), Clean(digits))
 		}
-		part[i] = n
 	}
 	return Address{part[0], part[1], part[2]}, nil
+}
+
+// last is the number of a's own level; a is not the mesh.
+func (a *Address) last() *int {
+	switch a.Level() {
+	case LevelAgent:
+		return &a.Seat
+	case LevelCluster:
+		return &a.Cluster
+	default:
+		return &a.Sector
+	}
 }
 
 func equalFold(a, b string) bool { return strings.EqualFold(a, b) }

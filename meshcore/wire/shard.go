@@ -26,6 +26,7 @@ type ShardDelivery struct {
 	Targets   Bits               `json:"targets"`
 	Final     []DeliveryFact     `json:"final,omitempty"`
 	FrozenMS  map[string]float64 `json:"frozen_ms,omitempty"` // time that agents have spent FROZEN before a restart
+	Started   time.Time          `json:"started"`
 	Deadline  time.Time          `json:"deadline"`
 }
 
