@@ -127,9 +127,10 @@ const (
 
 // Person is someone who may use the mesh.
 type Person struct {
-	Name string `json:"name"`
-	Role Role   `json:"role"`
-	Key  string `json:"key"`
+	Name  string `json:"name"`
+	Role  Role   `json:"role"`
+	Key   string `json:"key"`
+	Token string `json:"token,omitempty"` // that was used to join
 }
 
 // AuditEntry says who asked for what and what came of it. Entries are chained:
@@ -162,6 +163,19 @@ type FreezeOrder struct {
 	Actor    string    `json:"actor"`
 	Reason   string    `json:"reason,omitempty"`
 	At       time.Time `json:"at"`
+	// Preserved is the state when the order was given, of a freeze.
+	Preserved *Preserved `json:"preserved,omitempty"`
+}
+
+// Preserved is what a freeze preserves beside what facts hold anyway (who is
+// enrolled, what is under way): 7.1's "State preserved to".
+type Preserved struct {
+	Agents     int             `json:"agents"`
+	Active     int             `json:"active"`
+	InHand     int             `json:"in_hand"`          // work begun and not ended
+	Queued     int             `json:"queued"`           // sum of the queues
+	Queues     map[Address]int `json:"queues,omitempty"` // by cluster, those that are not empty
+	Operations []string        `json:"operations,omitempty"`
 }
 
 // Operation is one execution: its plan, durable before it is acted on.

@@ -1,0 +1,243 @@
+package meshcore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/nats-io/nats.go"
+
+	"mesh30k/meshcore/auth"
+	"mesh30k/meshcore/registry"
+	"mesh30k/meshcore/wire"
+)
+
+// Options is what a core is made of.
+type Options struct {
+	Topology  *wire.Topology
+	Keyring   *auth.Keyring
+	URL       string        // that tokens tell hosts to connect to
+	Heartbeat time.Duration // interval asked of hosts; 0: 5 s (4.1)
+	MaxQueue  int           // bound of an agent's queue; 0: 1,000
+	Facts     factWriter    // usually a *Ledger
+	Memory    Memory        // what was known when the last core ended
+	Trends    TrendWriter   // nil: trends are not kept
+	Log       *slog.Logger
+
+	// Connect opens a connection as the core's own user. Shards share one, the
+	// orchestrator has another: the way between them is NATS in any case, and
+	// a core that doubts itself proves itself over both.
+	Connect func(ctx context.Context) (*nats.Conn, error)
+
+	// After runs once the core serves.
+	After func()
+}
+
+// Memory is what a core must still know when it starts: all of it from facts.
+type Memory struct {
+	Hosts      []wire.HostJoined // in the order of the facts
+	Tokens     []wire.Token
+	TokensUsed map[string]int // joins by token id
+	People     []wire.Person
+	Freezes    []wire.FreezeOrder // in order, with Seq
+	Operations []OpenOperation
+}
+
+// OpenOperation is an operation without an end, and what of it is settled.
+type OpenOperation struct {
+	wire.Operation
+	Final []wire.DeliveryFact
+}
+
+// TrendWriter keeps trends.
+type TrendWriter interface {
+	WriteTrends(ctx context.Context, rows []wire.TrendRow) error
+}
+
+// Defaults of Options.
+const (
+	DefaultHeartbeat = 5 * time.Second // 4.1
+	DefaultMaxQueue  = 1000
+)
+
+// Core is one core node: the orchestrator, and the shards of all sectors, which
+// are placed on it. Its exported methods may be called from any goroutine.
+type Core struct {
+	opt   Options
+	log   *slog.Logger
+	epoch uint64
+	start time.Time
+
+	shardConn *nats.Conn
+	conn      *nats.Conn
+	scribe    *scribe
+
+	replica *registry.Replica // written by the orchestrator's goroutine alone
+	view    atomic.Pointer[registry.View]
+	stats   atomic.Pointer[wire.GlobalStats]
+	doubt   doubt
+
+	enrolment enrolment
+	freezer   freezer
+	ops       operations
+
+	mu     sync.Mutex
+	closed chan struct{}
+}
+
+// NewCore makes a core; [Core.Run] starts it.
+func NewCore(opt Options) (*Core, error) {
+	if opt.Heartbeat == 0 {
+		opt.Heartbeat = DefaultHeartbeat
+	}
+	if opt.MaxQueue == 0 {
+		opt.MaxQueue = DefaultMaxQueue
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := opt.Topology.Check(); err != nil {
+		return nil, err
+	}
+	c := &Core{
+		opt:     opt,
+		log:     opt.Log,
+		epoch:   uint64(time.Now().UnixMicro()),
+		start:   time.Now(),
+		scribe:  newScribe(opt.Facts, opt.Log),
+		replica: registry.NewReplica(opt.Topology),
+		closed:  make(chan struct{}),
+	}
+	c.view.Store(c.replica.View())
+	if err := c.enrolment.restore(opt.Topology, opt.Memory); err != nil {
+		return nil, fmt.Errorf("restoring who is enrolled: %w", err)
+	}
+	c.freezer.orders = opt.Memory.Freezes
+	c.ops.restore(opt.Memory.Operations)
+	return c, nil
+}
+
+// Run serves until ctx ends, then writes what is left and returns.
+func (c *Core) Run(ctx context.Context) error {
+	defer close(c.closed)
+	var err error
+	if c.shardConn, err = c.opt.Connect(ctx); err != nil {
+		return fmt.Errorf("connecting the shards: %w", err)
+	}
+	defer c.shardConn.Close()
+	if c.conn, err = c.opt.Connect(ctx); err != nil {
+		return fmt.Errorf("connecting the orchestrator: %w", err)
+	}
+	defer c.conn.Close()
+
+	var scribing sync.WaitGroup
+	scribing.Go(c.scribe.run)
+	defer scribing.Wait()
+	defer c.scribe.close()
+	if _, err := c.opt.Facts.Append(ctx, wire.Fact{At: c.start, Kind: wire.FactCoreStarted, Actor: "core", Text: "core started"}); err != nil {
+		return fmt.Errorf("writing the first fact: %w", err)
+	}
+
+	failed := make(chan error, 1)
+	fail := func(err error) {
+		if err != nil {
+			select {
+			case failed <- err:
+			default:
+			}
+		}
+	}
+	parts, stop := context.WithCancel(ctx)
+	defer stop()
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop() // before Wait: deferred calls run in reverse
+
+	ready := make(chan struct{})
+	running.Go(func() { fail(c.orchestrate(parts, ready)) })
+	select {
+	case <-ready:
+	case err := <-failed:
+		return err
+	}
+	running.Go(func() { c.freezer.run(parts, c) })
+	for n := range c.opt.Topology.Sectors {
+		s := newShard(n+1, &shardConfig{
+			mesh: c.opt.Topology.Mesh, topo: c.opt.Topology, epoch: c.epoch,
+			heartbeat: c.opt.Heartbeat, maxQueue: c.opt.MaxQueue,
+			nc: c.shardConn, scribe: c.scribe, log: c.log,
+		})
+		running.Go(func() { fail(s.run(parts)) })
+	}
+	c.ops.resume(c)
+	if c.opt.After != nil {
+		c.opt.After()
+	}
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-failed:
+	}
+	stop()
+	running.Wait()
+	c.scribe.write([]wire.Fact{{At: time.Now(), Kind: wire.FactCoreStopped, Actor: "core", Text: "core stopped"}}, nil)
+	return err
+}
+
+// View is the registry as the orchestrator's replica has it: at most a second
+// behind the shards.
+func (c *Core) View() *registry.View { return c.view.Load() }
+
+// Stats are the latest global statistics with mode and doubt; nil at first.
+func (c *Core) Stats() *wire.GlobalStats { return c.stats.Load() }
+
+// Role tells what a person may do.
+func (c *Core) Role(name string) (wire.Role, bool) { return c.enrolment.role(name) }
+
+// encodeData spells the data of a fact.
+func encodeData(v any) jsontext.Value {
+	data, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		panic(fmt.Sprintf("meshcore: data of a fact cannot be encoded: %v", err))
+	}
+	return data
+}
+
+// newID makes an id that sorts by time: 48 bits of milliseconds, 48 random.
+func newID(now time.Time) string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails, by its documentation
+	return fmt.Sprintf("%012x%s", now.UnixMilli(), hex.EncodeToString(b[:]))
+}
+
+// order sends an order to a shard without waiting.
+func (c *Core) order(sector int, o *wire.ShardOrder) {
+	o.Header, o.ID = wire.Head(wire.TypeShardOrder), newID(time.Now())
+	if err := c.conn.Publish(wire.SubjectShard(sector), wire.Encode(o)); err != nil {
+		c.log.Warn("order not sent", "sector", sector, "err", err)
+	}
+}
+
+// orderAndWait sends an order to a shard and waits until it has been taken on.
+func (c *Core) orderAndWait(ctx context.Context, sector int, o *wire.ShardOrder) error {
+	o.Header, o.ID = wire.Head(wire.TypeShardOrder), newID(time.Now())
+	m, err := c.conn.RequestWithContext(ctx, wire.SubjectShard(sector), wire.Encode(o))
+	if err != nil {
+		return fmt.Errorf("sector %d has not taken on an order: %w", sector, err)
+	}
+	var r wire.ShardReport
+	if err := wire.Decode(m.Data, wire.TypeShardReport, &r); err != nil {
+		return err
+	}
+	if r.Err != nil {
+		return r.Err
+	}
+	return nil
+}

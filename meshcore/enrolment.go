@@ -1,0 +1,309 @@
+package meshcore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"mesh30k/meshcore/auth"
+	"mesh30k/meshcore/registry"
+	"mesh30k/meshcore/wire"
+)
+
+// Lifetimes of what the core signs.
+const (
+	hostJWTLife  = 30 * 24 * time.Hour // security: rotation every 30 days
+	joinTimeout  = 30 * time.Second
+	inviteMaxTTL = 30 * 24 * time.Hour
+)
+
+// enrolment is who belongs to the mesh: hosts with their keys, agents with
+// their seats, tokens and people. All of it is in facts; here it is at hand.
+type enrolment struct {
+	mu      sync.Mutex
+	seating *registry.Seating
+	agents  map[wire.Address][]wire.Enrolled // by cluster
+	hosts   map[string]string                // name → public key
+	tokens  map[string]wire.Token
+	used    map[string]int
+	joins   map[string]wire.Joined // answers by token and host, for a repeated JOIN
+	people  map[string]wire.Person
+}
+
+func (e *enrolment) restore(topo *wire.Topology, m Memory) error {
+	e.seating = registry.NewSeating(topo)
+	e.agents = map[wire.Address][]wire.Enrolled{}
+	e.hosts = map[string]string{}
+	e.tokens = map[string]wire.Token{}
+	e.used = map[string]int{}
+	e.joins = map[string]wire.Joined{}
+	e.people = map[string]wire.Person{}
+	for _, h := range m.Hosts {
+		if err := e.seating.Restore(h.Agents); err != nil {
+			return err
+		}
+		e.take(h.Key, h.Agents)
+	}
+	for _, t := range m.Tokens {
+		e.tokens[t.ID] = t
+	}
+	maps.Copy(e.used, m.TokensUsed)
+	for _, p := range m.People {
+		e.people[p.Name] = p
+	}
+	return nil
+}
+
+// take notes agents that have a seat.
+func (e *enrolment) take(key string, agents []wire.Enrolled) {
+	for _, a := range agents {
+		c := a.Address.InCluster()
+		e.agents[c] = append(e.agents[c], a)
+		e.hosts[a.Host] = key
+	}
+}
+
+func (e *enrolment) role(name string) (wire.Role, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p, ok := e.people[name]
+	return p.Role, ok
+}
+
+// ofSector are the agents of a sector, cluster by cluster.
+func (e *enrolment) ofSector(sector int) [][]wire.Enrolled {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all [][]wire.Enrolled
+	for cluster, agents := range e.agents {
+		if cluster.Sector == sector {
+			all = append(all, slices.Clone(agents))
+		}
+	}
+	return all
+}
+
+// AddPerson lets a person use the mesh: durable first, then known.
+func (c *Core) AddPerson(ctx context.Context, p wire.Person) error {
+	if err := wire.CheckName("person", p.Name); err != nil {
+		return err
+	}
+	if _, err := c.opt.Facts.Append(ctx, wire.Fact{
+		At: time.Now(), Kind: wire.FactPersonAdded, Actor: "core", Data: encodeData(p),
+		Text: fmt.Sprintf("%s may use the mesh as %s", p.Name, p.Role),
+	}); err != nil {
+		return fmt.Errorf("adding %s: %w", p.Name, err)
+	}
+	c.enrolment.mu.Lock()
+	defer c.enrolment.mu.Unlock()
+	c.enrolment.people[p.Name] = p
+	return nil
+}
+
+// Invite makes a token that lets a host join t.Uses times (0: once) until
+// t.Expires, and returns the text to paste.
+func (c *Core) Invite(ctx context.Context, t wire.Token) (string, error) {
+	if t.What != "host" {
+		return "", wire.Errorf(wire.CodeNotYet, "inviting an %s is not in this version", wire.Clean(t.What)).
+			WithHint("on this machine people are added by mesh30k init --person")
+	}
+	now := time.Now()
+	if t.Expires.Before(now) || t.Expires.Sub(now) > inviteMaxTTL {
+		return "", wire.Errorf(wire.CodeBadMessage, "a token must expire within %v from now", inviteMaxTTL)
+	}
+	t.ID, t.Uses = newTokenID(), max(1, t.Uses)
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		return "", fmt.Errorf("making the token's key: %w", err)
+	}
+	seed, err := user.Seed()
+	if err != nil {
+		return "", fmt.Errorf("making the token's key: %w", err)
+	}
+	public, err := user.PublicKey()
+	if err != nil {
+		return "", fmt.Errorf("making the token's key: %w", err)
+	}
+	jwt, err := c.opt.Keyring.TokenJWT(t.ID, public, t.Expires.Sub(now))
+	if err != nil {
+		return "", fmt.Errorf("signing the token: %w", err)
+	}
+	if _, err := c.opt.Facts.Append(ctx, wire.Fact{
+		At: now, Kind: wire.FactTokenIssued, Actor: "core", Data: encodeData(t),
+		Text: fmt.Sprintf("token %s for %d join(s) of a host, until %s", t.ID, t.Uses, t.Expires.UTC().Format(time.RFC3339)),
+	}); err != nil {
+		return "", fmt.Errorf("issuing the token: %w", err)
+	}
+	c.enrolment.mu.Lock()
+	c.enrolment.tokens[t.ID] = t
+	c.enrolment.mu.Unlock()
+	return auth.Token{ID: t.ID, Mesh: c.opt.Topology.Mesh, URL: c.opt.URL, JWT: jwt, Seed: string(seed), What: t.What, Name: t.Name}.Encode(), nil
+}
+
+func newTokenID() string {
+	var b [10]byte
+	_, _ = rand.Read(b[:]) // never fails, by its documentation
+	return "t" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
+
+// serveJoins answers JOINs one after the other until ctx ends.
+func (c *Core) serveJoins(ctx context.Context, joins <-chan *nats.Msg) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-joins:
+			answer := c.join(ctx, m)
+			if err := m.Respond(wire.Encode(answer)); err != nil {
+				c.log.Warn("JOIN not answered", "err", err)
+			}
+		}
+	}
+}
+
+// join gives a host its places, or says why not.
+func (c *Core) join(ctx context.Context, m *nats.Msg) wire.Message {
+	var j wire.Join
+	if err := wire.Decode(m.Data, wire.TypeJoin, &j); err != nil {
+		return wire.Errorf(wire.CodeBadMessage, "%v", err)
+	}
+	if j.Mesh != c.opt.Topology.Mesh {
+		return wire.Errorf(wire.CodeOtherMesh, "host %s wants to join mesh %s, this is %s", j.Host, j.Mesh, c.opt.Topology.Mesh)
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	token := strings.TrimPrefix(m.Subject, "m.join.")
+	joined, agents, refusal := c.enrolment.admit(token, &j, time.Now())
+	if refusal != nil {
+		return refusal
+	}
+	if joined != nil {
+		return joined // said before; the answer was lost
+	}
+	return c.enrol(ctx, token, &j, agents)
+}
+
+// admit checks token and host and gives seats, in memory: c.enrol makes it
+// durable, or takes it back.
+func (e *enrolment) admit(token string, j *wire.Join, now time.Time) (*wire.Joined, []wire.Enrolled, *wire.Error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if said, ok := e.joins[token+" "+j.Host]; ok && e.hosts[j.Host] == j.Key {
+		return &said, nil, nil
+	}
+	t, known := e.tokens[token]
+	switch {
+	case !known:
+		return nil, nil, wire.Errorf(wire.CodeTokenUnknown, "token %s was never issued by this mesh", wire.Clean(token)).
+			WithHint("ask for a new one: mesh30k invite host")
+	case now.After(t.Expires):
+		return nil, nil, wire.Errorf(wire.CodeTokenUnknown, "token %s expired at %s", token, t.Expires.UTC().Format(time.RFC3339)).
+			WithHint("ask for a new one: mesh30k invite host")
+	case e.used[token] >= t.Uses:
+		return nil, nil, wire.Errorf(wire.CodeTokenUsed, "token %s has been used", token).
+			WithHint("each host needs its own: mesh30k invite host")
+	}
+	if key, taken := e.hosts[j.Host]; taken && key != j.Key {
+		return nil, nil, wire.Errorf(wire.CodeDuplicate, "a host named %s with another key is enrolled", j.Host).
+			WithHint("choose another name with --host")
+	}
+	agents, err := e.seating.Take(j)
+	if err != nil {
+		return nil, nil, asError(err)
+	}
+	e.used[token]++
+	return nil, agents, nil
+}
+
+// asError makes a *wire.Error of err, which it may be already.
+func asError(err error) *wire.Error {
+	if e, ok := err.(*wire.Error); ok { //nolint:errorlint // mechanisms return it bare
+		return e
+	}
+	return wire.Errorf(wire.CodeInternal, "%v", err)
+}
+
+// enrol makes the seats durable, tells the shards, and signs the grants.
+func (c *Core) enrol(ctx context.Context, token string, j *wire.Join, agents []wire.Enrolled) wire.Message {
+	byCluster := map[wire.Address][]wire.Enrolled{}
+	for _, a := range agents {
+		byCluster[a.Address.InCluster()] = append(byCluster[a.Address.InCluster()], a)
+	}
+	clusters := slices.SortedFunc(maps.Keys(byCluster), wire.Address.Compare)
+	now := time.Now()
+	var facts []wire.Fact
+	for _, cluster := range clusters {
+		facts = append(facts, wire.Fact{
+			At: now, Kind: wire.FactHostJoined, Actor: "core", Address: cluster, Host: j.Host,
+			Text: fmt.Sprintf("host %s brought %d agents to %s", j.Host, len(byCluster[cluster]), cluster),
+			Data: encodeData(wire.HostJoined{Token: token, Key: j.Key, Agents: byCluster[cluster]}),
+		})
+	}
+	if _, err := c.opt.Facts.Append(ctx, facts...); err != nil {
+		c.enrolment.giveBack(token, agents)
+		return wire.Errorf(wire.CodeInternal, "host %s could not be enrolled: %v", j.Host, err).WithHint("the token can be used again")
+	}
+	joined := wire.Joined{Header: wire.Head(wire.TypeJoined), Mesh: j.Mesh, Host: j.Host}
+	sectors := map[int][]wire.Address{}
+	for _, cluster := range clusters {
+		sectors[cluster.Sector] = append(sectors[cluster.Sector], cluster)
+		list := byCluster[cluster]
+		if err := c.orderAndWait(ctx, cluster.Sector, &wire.ShardOrder{Enrol: &list}); err != nil {
+			// The facts stand: the shard is told again when it starts.
+			c.log.Error("shard has not taken on newcomers", "cluster", cluster, "err", err)
+		}
+	}
+	c.enrolment.mu.Lock()
+	defer c.enrolment.mu.Unlock()
+	c.enrolment.take(j.Key, agents)
+	for _, sector := range slices.Sorted(maps.Keys(sectors)) {
+		grant, err := c.grant(sector, j, c.enrolment.clustersOf(j.Host, sector))
+		if err != nil {
+			return wire.Errorf(wire.CodeInternal, "signing for host %s: %v", j.Host, err)
+		}
+		joined.Grants = append(joined.Grants, grant)
+	}
+	c.enrolment.joins[token+" "+j.Host] = joined
+	return &joined
+}
+
+func (e *enrolment) giveBack(token string, agents []wire.Enrolled) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.used[token]--
+	e.seating.GiveBack(agents)
+}
+
+// clustersOf are the clusters of a sector in which a host has agents.
+func (e *enrolment) clustersOf(host string, sector int) []wire.Address {
+	var clusters []wire.Address
+	for cluster, agents := range e.agents {
+		if cluster.Sector == sector && slices.ContainsFunc(agents, func(a wire.Enrolled) bool { return a.Host == host }) {
+			clusters = append(clusters, cluster)
+		}
+	}
+	slices.SortFunc(clusters, wire.Address.Compare)
+	return clusters
+}
+
+// grant signs a host's identity in one sector.
+func (c *Core) grant(sector int, j *wire.Join, clusters []wire.Address) (wire.Grant, error) {
+	names := make([]string, len(clusters))
+	for i, cluster := range clusters {
+		names[i] = cluster.String()
+	}
+	jwt, err := c.opt.Keyring.HostJWT(sector, j.Host, j.Key, names, hostJWTLife)
+	if err != nil {
+		return wire.Grant{}, err
+	}
+	return wire.Grant{Sector: sector, Clusters: clusters, JWT: jwt, Expires: time.Now().Add(hostJWTLife).UTC()}, nil
+}

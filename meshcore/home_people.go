@@ -1,0 +1,74 @@
+package meshcore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"mesh30k/meshcore/auth"
+	"mesh30k/meshcore/wire"
+)
+
+func (h *Home) credsPath(person string) string {
+	return filepath.Join(h.Dir, "people", person+".creds")
+}
+
+// AddPerson makes a key for a person of this machine and keeps her credentials
+// in the mesh's directory. They end after ttl; 0: never. That she may use the
+// mesh is a fact, which is the caller's to append.
+func (h *Home) AddPerson(keys *auth.Keyring, name string, role wire.Role, ttl time.Duration) (wire.Person, error) {
+	key, seed, err := auth.NewUserKey()
+	if err != nil {
+		return wire.Person{}, err
+	}
+	token, err := keys.PersonJWT(string(role), name, key, ttl)
+	if err != nil {
+		return wire.Person{}, err
+	}
+	if err := (auth.Credentials{Name: name, JWT: token, Seed: seed}).Save(h.credsPath(name)); err != nil {
+		return wire.Person{}, err
+	}
+	return wire.Person{Name: name, Role: role, Key: key}, nil
+}
+
+// People names the people whose credentials are kept here.
+func (h *Home) People() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(h.Dir, "people"))
+	if err != nil {
+		return nil, fmt.Errorf("mesh %s: people: %w", h.Mesh(), err)
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".creds"); ok {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Person loads the credentials of a person. With name "" it takes the only one
+// there is.
+func (h *Home) Person(name string) (auth.Credentials, error) {
+	names, err := h.People()
+	if err != nil {
+		return auth.Credentials{}, err
+	}
+	if name == "" {
+		if len(names) != 1 {
+			return auth.Credentials{}, fmt.Errorf("mesh %s has credentials of %d people here (%s): choose one with --as", h.Mesh(), len(names), strings.Join(names, ", "))
+		}
+		name = names[0]
+	}
+	if err := auth.CheckName("person", name); err != nil {
+		return auth.Credentials{}, err
+	}
+	c, err := auth.LoadCredentials(h.credsPath(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return auth.Credentials{}, fmt.Errorf("mesh %s has no credentials of %s here, only of: %s", h.Mesh(), name, strings.Join(names, ", "))
+	}
+	return c, err
+}

@@ -1,0 +1,184 @@
+package meshcore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"mesh30k/meshcore/mode"
+	"mesh30k/meshcore/wire"
+)
+
+// The rhythm of the orchestrator.
+const (
+	viewInterval  = 100 * time.Millisecond // a new view of the replica, if a block came
+	statsInterval = 10 * time.Second       // 4.3: updated every 10 seconds
+	modeInterval  = time.Second            // how soon a change of mode is told
+)
+
+// orchestrate owns the replica: it folds the registry's blocks, computes the
+// global statistics, answers shards that start and collects what they report.
+func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
+	blocks := make(chan *nats.Msg, 1<<16)
+	reports := make(chan *nats.Msg, 1<<14)
+	joins := make(chan *nats.Msg, 1<<10)
+	for subject, ch := range map[string]chan *nats.Msg{
+		wire.SubjectBlock: blocks, wire.SubjectShardsUp: reports, wire.SubjectJoin: joins,
+	} {
+		sub, err := c.conn.ChanSubscribe(subject, ch)
+		if err != nil {
+			return fmt.Errorf("subscribing to %s: %w", subject, err)
+		}
+		defer func() { _ = sub.Unsubscribe() }()
+	}
+	if err := c.conn.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("subscribing the orchestrator: %w", err)
+	}
+	close(ready)
+
+	// A join waits for its facts; the picture must not wait for joins.
+	go c.serveJoins(ctx, joins)
+
+	o := &picture{core: c, trendsAt: nextMinute(time.Now())}
+	view := time.NewTicker(viewInterval)
+	defer view.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-blocks:
+			o.fold(m)
+		case m := <-reports:
+			c.onReport(m)
+		case now := <-view.C:
+			o.tick(ctx, now)
+		}
+	}
+}
+
+// picture is what the orchestrator's goroutine keeps about the registry.
+type picture struct {
+	core     *Core
+	dirty    bool
+	modeAt   time.Time // when the mode is computed next
+	statsAt  time.Time // when statistics are published next
+	trendsAt time.Time
+	mode     string
+}
+
+func (o *picture) fold(m *nats.Msg) {
+	var b wire.Block
+	if err := wire.Decode(m.Data, wire.TypeBlock, &b); err != nil {
+		o.core.log.Error("registry block not understood", "err", err)
+		return
+	}
+	if o.core.replica.Apply(&b) {
+		o.dirty = true
+	}
+}
+
+func (o *picture) tick(ctx context.Context, now time.Time) {
+	c := o.core
+	if o.dirty {
+		o.dirty = false
+		c.view.Store(c.replica.View())
+	}
+	if now.Before(o.modeAt) {
+		return
+	}
+	o.modeAt = now.Add(modeInterval)
+	stats := c.View().Stats()
+	stats.Header = wire.Head(wire.TypeGlobalStats)
+	stats.Mesh, stats.Timestamp, stats.CoreStarted = c.opt.Topology.Mesh, now, c.start
+	c.suspect(ctx, now, &stats)
+	changed := o.setMode(now, &stats)
+	c.stats.Store(&stats)
+	if changed || !now.Before(o.statsAt) {
+		o.statsAt = now.Add(statsInterval)
+		if err := c.conn.Publish(wire.SubjectMesh, wire.Encode(&stats)); err != nil {
+			c.log.Warn("statistics not published", "err", err)
+		}
+	}
+	if !now.Before(o.trendsAt) {
+		o.keepTrends(ctx, o.trendsAt)
+		o.trendsAt = nextMinute(now)
+	}
+}
+
+// setMode fills in 6.3's mode and makes a change of it a fact. While the core
+// doubts itself the mode stays what it was.
+func (o *picture) setMode(now time.Time, stats *wire.GlobalStats) (changed bool) {
+	is, ok := mode.Of(stats.ActiveAgents, stats.TotalAgents)
+	name := ""
+	if ok {
+		name = is.Name
+	}
+	if stats.Doubt != "" {
+		name = o.mode
+	}
+	stats.Mode = name
+	if name == o.mode {
+		return false
+	}
+	was := o.mode
+	o.mode = name
+	if name != "" {
+		text := fmt.Sprintf("mode %s: %d of %d agents active", name, stats.ActiveAgents, stats.TotalAgents)
+		if was != "" {
+			text = fmt.Sprintf("mode %s, was %s: %d of %d agents active", name, was, stats.ActiveAgents, stats.TotalAgents)
+		}
+		o.core.scribe.write([]wire.Fact{{
+			At: now, Kind: wire.FactMode, Actor: "core", Text: text,
+			Data: encodeData(wire.ModeChange{From: was, To: name}),
+		}}, nil)
+	}
+	return true
+}
+
+// keepTrends writes the rows of the minute that ends, away from this goroutine.
+func (o *picture) keepTrends(ctx context.Context, minute time.Time) {
+	if o.core.opt.Trends == nil {
+		return
+	}
+	rows := o.core.View().TrendRows(minute.Add(-time.Minute))
+	go func() {
+		if err := o.core.opt.Trends.WriteTrends(ctx, rows); err != nil && ctx.Err() == nil {
+			o.core.log.Error("trends not written", "minute", minute, "err", err)
+		}
+	}()
+}
+
+func nextMinute(now time.Time) time.Time { return now.Truncate(time.Minute).Add(time.Minute) }
+
+// onReport takes what a shard tells.
+func (c *Core) onReport(m *nats.Msg) {
+	var r wire.ShardReport
+	if err := wire.Decode(m.Data, wire.TypeShardReport, &r); err != nil {
+		c.log.Error("report of a shard not understood", "err", err)
+		return
+	}
+	switch {
+	case r.Started:
+		c.brief(r.Sector)
+	case r.Freeze != nil:
+		c.freezer.progress(r.Sector, *r.Freeze)
+	case r.Delivery != nil:
+		c.ops.progress(r.Sector, *r.Delivery)
+	}
+}
+
+// brief tells a shard that starts what it must know: who is enrolled, what is
+// frozen, what is under way, in this order, since each builds on the last.
+func (c *Core) brief(sector int) {
+	for _, agents := range c.enrolment.ofSector(sector) {
+		c.order(sector, &wire.ShardOrder{Enrol: &agents})
+	}
+	for _, order := range c.freezer.known() {
+		c.order(sector, &wire.ShardOrder{Freeze: &order})
+	}
+	for _, d := range c.ops.ofSector(sector) {
+		c.order(sector, &wire.ShardOrder{Deliver: &d})
+	}
+}

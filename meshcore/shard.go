@@ -1,0 +1,219 @@
+package meshcore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"mesh30k/meshcore/registry"
+	"mesh30k/meshcore/wire"
+)
+
+// The rhythm of a shard.
+const (
+	shardTick       = 250 * time.Millisecond // blocks, silences, what is due again
+	shardFlush      = 20 * time.Millisecond  // after an ack: facts, progress, further sends
+	summaryInterval = 5 * time.Second        // part 4: summaries upwards
+	silentAfter     = 30 * time.Second       // 6.1: no heartbeat for 30+ seconds
+	shardInbox      = 8192                   // messages that may wait for a shard
+)
+
+// shard is one sector: its coordinator and the leads of its clusters, in one
+// goroutine that owns everything here. What other goroutines have for it comes
+// through calls.
+type shard struct {
+	sector int
+	cfg    *shardConfig
+	log    *slog.Logger
+
+	reg     *registry.Sector
+	freezes *registry.FreezeLog
+	leads   []*lead // cluster n is leads[n-1]
+	ops     map[string]*delivering
+	freeze  map[uint64]*freezing // orders whose hosts have not all answered
+
+	inbox     chan *nats.Msg
+	calls     chan func(now time.Time)
+	soon      *time.Timer
+	soonSet   bool
+	holdUntil time.Time // the core doubts itself: nobody is silent before
+	summaryAt time.Time
+	counters  wire.ShardCounters // what the registry does not count itself
+	quit      chan struct{}
+}
+
+// shardConfig is what all shards of a core share.
+type shardConfig struct {
+	mesh      string
+	topo      *wire.Topology
+	epoch     uint64
+	heartbeat time.Duration
+	maxQueue  int
+	nc        *nats.Conn
+	scribe    *scribe
+	log       *slog.Logger
+}
+
+func newShard(sector int, cfg *shardConfig) *shard {
+	s := &shard{
+		sector:  sector,
+		cfg:     cfg,
+		log:     cfg.log.With("sector", sector),
+		reg:     registry.NewSector(sector, cfg.topo, cfg.epoch),
+		freezes: registry.NewFreezeLog(cfg.topo),
+		ops:     map[string]*delivering{},
+		freeze:  map[uint64]*freezing{},
+		inbox:   make(chan *nats.Msg, shardInbox),
+		calls:   make(chan func(time.Time), 64),
+		soon:    time.NewTimer(time.Hour),
+		quit:    make(chan struct{}),
+	}
+	for i := range cfg.topo.Sectors[sector-1].Clusters {
+		s.leads = append(s.leads, newLead(wire.Address{Sector: sector, Cluster: i + 1}))
+	}
+	return s
+}
+
+// run serves the sector until ctx ends. It begins by asking the orchestrator
+// for its state: who is enrolled, what is frozen, what is under way.
+func (s *shard) run(ctx context.Context) error {
+	defer close(s.quit)
+	subjects := []string{wire.SubjectShard(s.sector)}
+	for _, u := range wire.Uplinks {
+		subjects = append(subjects, u.OfSector(s.sector))
+	}
+	for _, subject := range subjects {
+		sub, err := s.cfg.nc.ChanSubscribe(subject, s.inbox)
+		if err != nil {
+			return fmt.Errorf("sector %d: subscribing to %s: %w", s.sector, subject, err)
+		}
+		defer func() { _ = sub.Unsubscribe() }()
+	}
+	s.tell(&wire.ShardReport{Started: true})
+
+	// Sectors tick out of step, so that the core's work is spread.
+	tick := time.NewTimer(shardTick * time.Duration(s.sector%16) / 16)
+	defer tick.Stop()
+	defer s.soon.Stop()
+	s.summaryAt = time.Now().Add(summaryInterval * time.Duration(s.sector%32) / 32)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-s.inbox:
+			s.take(m, time.Now())
+		case call := <-s.calls:
+			call(time.Now())
+		case <-s.soon.C:
+			s.soonSet = false
+			s.flush(time.Now())
+		case <-tick.C:
+			tick.Reset(shardTick)
+			s.tick(time.Now())
+		}
+	}
+}
+
+// later runs call in the shard's goroutine, unless that has ended.
+func (s *shard) later(call func(now time.Time)) {
+	select {
+	case s.calls <- call:
+	case <-s.quit:
+	}
+}
+
+// flushSoon arms flush: what happens within shardFlush is told together.
+func (s *shard) flushSoon() {
+	if !s.soonSet {
+		s.soonSet = true
+		s.soon.Reset(shardFlush)
+	}
+}
+
+// take handles one message from a host or the orchestrator.
+func (s *shard) take(m *nats.Msg, now time.Time) {
+	if m.Subject == wire.SubjectShard(s.sector) {
+		s.obey(m, now)
+		return
+	}
+	uplink, cluster, host, err := wire.ParseUplink(m.Subject)
+	if err != nil || cluster.Cluster > len(s.leads) {
+		s.counters.Undecodable++
+		return
+	}
+	l := s.leads[cluster.Cluster-1]
+	switch uplink {
+	case wire.UplinkHeartbeat:
+		s.onHeartbeat(l, host, m, now)
+	case wire.UplinkAck:
+		s.onAck(l, host, m, now)
+	case wire.UplinkHello:
+		s.onHello(l, host, m, now)
+	case wire.UplinkReport:
+		s.onReport(l, host, m, now)
+	}
+}
+
+// tick does what comes with time alone.
+func (s *shard) tick(now time.Time) {
+	s.reg.Due(now, s.cfg.heartbeat)
+	if now.After(s.holdUntil) {
+		for _, silence := range s.reg.Expire(now, silentAfter) {
+			s.note(now, wire.FactSilent, silence.Cluster, silence.Agents,
+				fmt.Sprintf("%d agents of %s silent for %v", len(silence.Agents), silence.Cluster, silentAfter))
+		}
+	}
+	for _, b := range s.reg.Blocks(now) {
+		s.publish(wire.SubjectRegistry(b.Cluster), b)
+	}
+	if !now.Before(s.summaryAt) {
+		s.summaryAt = now.Add(summaryInterval)
+		summary := s.reg.Summary(now)
+		summary.Header = wire.Head(wire.TypeSectorSummary)
+		summary.Counters.Add(s.counters)
+		s.publish(wire.SubjectSector(s.sector), &summary)
+	}
+	s.flush(now)
+}
+
+// flush tells what has changed: of freezes, of deliveries; and sends what is due.
+func (s *shard) flush(now time.Time) {
+	s.flushFreezes(now)
+	for _, d := range s.ops {
+		s.pump(d, now)
+	}
+}
+
+// note writes a fact about agents of a cluster.
+func (s *shard) note(now time.Time, kind wire.FactKind, cluster wire.Address, agents []string, text string) {
+	s.cfg.scribe.write([]wire.Fact{{
+		At: now, Kind: kind, Actor: "core", Address: cluster, Text: text,
+		Data: encodeData(wire.AgentList{Agents: agents}),
+	}}, nil)
+}
+
+// tell sends a report to the orchestrator.
+func (s *shard) tell(r *wire.ShardReport) {
+	r.Header = wire.Head(wire.TypeShardReport)
+	r.Sector = s.sector
+	s.publish(wire.SubjectShardUp(s.sector), r)
+}
+
+// publish sends m. What cannot be sent is not lost: registry blocks come again,
+// what a host has not acknowledged is sent again, and a lost link is the doubt
+// of the orchestrator, which hears nothing then.
+func (s *shard) publish(subject string, m wire.Message) {
+	if err := s.cfg.nc.Publish(subject, wire.Encode(m)); err != nil {
+		s.log.Warn("not published", "subject", subject, "err", err)
+	}
+}
+
+// respond answers a request; without a reply subject there is nobody to answer.
+func (s *shard) respond(m *nats.Msg, answer wire.Message) {
+	if m.Reply != "" {
+		s.publish(m.Reply, answer)
+	}
+}

@@ -1,0 +1,224 @@
+package meshcore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"mesh30k/meshcore/gather"
+	"mesh30k/meshcore/wire"
+)
+
+// delivering is one operation's deliveries in this sector.
+type delivering struct {
+	set     *gather.Set
+	message wire.MeshMessage
+	dirty   bool // progress that the orchestrator has not heard of
+	writing int  // delivery facts that are not durable yet
+}
+
+// deliver starts an operation here, or takes it up again after a restart.
+func (s *shard) deliver(order wire.ShardDelivery, now time.Time) {
+	if _, known := s.ops[order.Operation]; known {
+		return
+	}
+	d := &delivering{set: gather.NewSet(order, now), message: order.Message, dirty: true}
+	d.set.Freeze(now, s.frozenAgents())
+	s.ops[order.Operation] = d
+	s.pump(d, now)
+}
+
+// freezeDeliveries lets the deliveries of newly frozen agents stand still and
+// those of thawed ones go on. It returns how many messages go on.
+func (s *shard) freezeDeliveries(before, after wire.Bits, now time.Time) (released int) {
+	frozen, thawed := after.Clone(), before.Clone()
+	frozen.AndNot(before)
+	thawed.AndNot(after)
+	if frozen.Empty() && thawed.Empty() {
+		return 0
+	}
+	for _, d := range s.ops {
+		d.set.Freeze(now, frozen)
+		released += d.set.Thaw(now, thawed).Len()
+		d.dirty = true
+	}
+	s.flushSoon()
+	return released
+}
+
+// pump sends what is due, ends what has expired, writes what is final and tells
+// how far it has come.
+func (s *shard) pump(d *delivering, now time.Time) {
+	if d.set.Expire(now).Len() > 0 {
+		d.dirty = true
+	}
+	if due := d.set.Due(now); !due.Empty() {
+		s.send(d, due, now)
+		d.set.Sent(now, due)
+		d.dirty = true
+	}
+	s.settle(d, now)
+	if d.dirty {
+		d.dirty = false
+		p := d.set.Progress()
+		p.Settled = d.writing == 0
+		s.tell(&wire.ShardReport{Delivery: &p})
+	}
+}
+
+// send addresses the due agents cluster by cluster: all of them without a list,
+// those of one host to that host alone.
+func (s *shard) send(d *delivering, due wire.Bits, now time.Time) {
+	for _, l := range s.leads {
+		ids := s.reg.IDs(due, l.cluster)
+		if len(ids) == 0 {
+			continue
+		}
+		for _, group := range s.byTTL(d.set, ids, now) {
+			m := &wire.Coordinate{Header: wire.Head(wire.TypeCoordinate), MeshMessage: d.message}
+			m.TTLMS = float64(group.ttl) / float64(time.Millisecond)
+			m.SentAt = time.Now()
+			if len(group.ids) == s.reg.Size(l.cluster) {
+				m.All, m.Targets = true, nil
+			} else {
+				m.All, m.Targets = false, group.ids
+			}
+			s.publish(s.downlink(l, group.ids), m)
+		}
+	}
+}
+
+// downlink is the narrowest subject that reaches the agents' hosts.
+func (s *shard) downlink(l *lead, ids []string) string {
+	host := ""
+	for _, id := range ids {
+		row, ok := s.reg.Agent(id)
+		if !ok {
+			continue
+		}
+		if host != "" && row.Host != host {
+			return wire.SubjectCluster(l.cluster)
+		}
+		host = row.Host
+	}
+	return wire.SubjectHost(l.cluster, host)
+}
+
+type ttlGroup struct {
+	ttl time.Duration
+	ids []string
+}
+
+// ttlGrain is how far the times to live of agents that share a message may lie
+// apart: frozen for different times, they have different ones left.
+const ttlGrain = 100 * time.Millisecond
+
+// byTTL groups agents by what is left of their time to live; the shortest of a
+// group counts for all of it.
+func (s *shard) byTTL(set *gather.Set, ids []string, now time.Time) []ttlGroup {
+	var groups []ttlGroup
+next:
+	for _, id := range ids {
+		n, ok := s.reg.Ordinal(id)
+		if !ok {
+			continue
+		}
+		ttl := set.Remaining(now, n)
+		for i := range groups {
+			if g := &groups[i]; (ttl - g.ttl).Abs() < ttlGrain {
+				g.ttl = min(g.ttl, ttl)
+				g.ids = append(g.ids, id)
+				continue next
+			}
+		}
+		groups = append(groups, ttlGroup{ttl, []string{id}})
+	}
+	return groups
+}
+
+// settle writes final states that are not facts yet.
+func (s *shard) settle(d *delivering, now time.Time) {
+	finals := d.set.TakeFacts()
+	if len(finals) == 0 {
+		return
+	}
+	var facts []wire.Fact
+	for _, f := range finals {
+		facts = append(facts, wire.Fact{
+			At: now, Kind: wire.FactDelivered, Actor: "core", Address: wire.Address{Sector: s.sector},
+			Operation: f.Operation, Data: encodeData(f),
+			Text: fmt.Sprintf("%s: %d agents of sector %d %s", f.Operation, f.Agents.Len(), s.sector, f.State),
+		})
+	}
+	d.writing += len(facts)
+	s.write(facts, func(time.Time) {
+		d.writing -= len(facts)
+		d.dirty = true
+		s.flushSoon()
+	})
+}
+
+// write makes facts durable, however often that takes, and calls back in the
+// shard's goroutine.
+func (s *shard) write(facts []wire.Fact, done func(now time.Time)) {
+	s.cfg.scribe.write(facts, func(_ []wire.Fact, err error) {
+		if err == nil {
+			s.later(done)
+			return
+		}
+		time.AfterFunc(time.Second, func() { s.write(facts, done) })
+	})
+}
+
+// onAck takes what a host says of messages and of freezes.
+func (s *shard) onAck(l *lead, host string, m *nats.Msg, now time.Time) {
+	var a wire.Ack
+	if err := wire.Decode(m.Data, wire.TypeAck, &a); err != nil {
+		s.counters.Undecodable++
+		return
+	}
+	talk := l.host(host)
+	if talk == nil || a.Host != host || a.Cluster != l.cluster {
+		s.counters.Foreign++
+		return
+	}
+	if a.Frozen != nil {
+		s.onFrozenAck(talk, a.Frozen)
+	}
+	for i := range a.Items {
+		s.onAckItem(l, host, talk, &a.Items[i], now)
+	}
+}
+
+func (s *shard) onAckItem(l *lead, host string, talk *hostTalk, it *wire.AckItem, now time.Time) {
+	d := s.ops[it.MessageID]
+	if d == nil {
+		return // over, or never ours
+	}
+	var said wire.Bits
+	var foreign []string
+	for _, id := range it.Agents {
+		row, ok := s.reg.Agent(id)
+		if !ok || row.Host != host || row.Address.InCluster() != l.cluster {
+			foreign = append(foreign, id)
+			continue
+		}
+		said.Add(row.Ordinal)
+	}
+	if len(foreign) > 0 {
+		s.counters.Foreign += uint64(len(foreign))
+		s.violation(l, host, talk, foreign, now)
+	}
+	changed := d.set.Mark(now, it.State, said, it.Code, it.Again)
+	if n := uint64(changed.Len()); n > 0 {
+		d.dirty = true
+		s.flushSoon()
+		if it.State == wire.Worked {
+			s.counters.Worked += n
+			if it.Again {
+				s.counters.WorkedAgain += n
+			}
+		}
+	}
+}

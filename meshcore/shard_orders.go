@@ -1,0 +1,229 @@
+package meshcore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"mesh30k/meshcore/wire"
+)
+
+// obey carries out an order of the orchestrator and answers it.
+func (s *shard) obey(m *nats.Msg, now time.Time) {
+	var o wire.ShardOrder
+	if err := wire.Decode(m.Data, wire.TypeShardOrder, &o); err != nil {
+		s.log.Error("order not understood", "err", err)
+		s.respond(m, s.answer("", err))
+		return
+	}
+	var err error
+	switch {
+	case o.Enrol != nil:
+		err = s.enrol(*o.Enrol, now)
+	case o.Freeze != nil:
+		s.onFreezeOrder(*o.Freeze, now)
+	case o.Deliver != nil:
+		s.deliver(*o.Deliver, now)
+	case o.End != nil:
+		delete(s.ops, *o.End)
+	case o.Inject != nil:
+		s.inject(*o.Inject)
+	case o.Hold != nil:
+		s.holdUntil = o.Hold.Until
+	}
+	s.respond(m, s.answer(o.ID, err))
+}
+
+func (s *shard) answer(id string, err error) *wire.ShardReport {
+	r := &wire.ShardReport{Header: wire.Head(wire.TypeShardReport), Sector: s.sector, ID: id}
+	if err != nil {
+		r.Err = wire.Errorf(wire.CodeInternal, "sector %d: %v", s.sector, err)
+	}
+	return r
+}
+
+// enrol takes on agents: newcomers, or after a start all that there are. Who
+// comes while a standing freeze covers the place is frozen.
+func (s *shard) enrol(agents []wire.Enrolled, now time.Time) error {
+	if err := s.reg.Enrol(agents); err != nil {
+		return err
+	}
+	for i := range agents {
+		a := &agents[i]
+		l := s.leads[a.Address.Cluster-1]
+		if l.host(a.Host) == nil {
+			l.hosts[a.Host] = &hostTalk{}
+		}
+		l.hosts[a.Host].greet = true
+	}
+	s.refreeze(now)
+	return nil
+}
+
+// inject passes a fault on to emulated agents, cluster by cluster.
+func (s *shard) inject(order wire.ShardInject) {
+	for _, l := range s.leads {
+		ids := s.reg.IDs(order.Agents, l.cluster)
+		if len(ids) == 0 {
+			continue
+		}
+		fault := order.Inject
+		fault.Header = wire.Head(wire.TypeInject)
+		fault.Cluster, fault.Agents = l.cluster, ids
+		s.publish(wire.SubjectCluster(l.cluster), &fault)
+	}
+}
+
+// freezing is an order that is being carried out in this sector.
+type freezing struct {
+	order    wire.FreezeOrder
+	covered  wire.Bits // agents whose flag the order set
+	released int       // messages that were FROZEN before it
+	told     wire.FreezeProgress
+	since    time.Time
+}
+
+// freezeForget is how long a shard reports on a freeze whose hosts do not answer.
+const freezeForget = time.Minute
+
+// onFreezeOrder sets the flags and tells the hosts. The order's fact is durable.
+func (s *shard) onFreezeOrder(order wire.FreezeOrder, now time.Time) {
+	before := s.frozenAgents()
+	if err := s.freezes.Append(order); err != nil {
+		// The dispatcher canonicalised it: only a program of another version
+		// could have written what this one cannot read.
+		s.log.Error("freeze order not understood", "seq", order.Seq, "err", err)
+		return
+	}
+	f := &freezing{order: order, since: now}
+	s.reg.SetFrozen(now, s.freezes)
+	after := s.frozenAgents()
+	f.covered = s.coveredBy(order, before, after)
+	f.released = s.freezeDeliveries(before, after, now)
+	s.freeze[order.Seq] = f
+	s.tellHosts(order)
+	s.flushSoon()
+}
+
+// coveredBy is whose flag the order set: those it freezes, or those it thaws.
+func (s *shard) coveredBy(order wire.FreezeOrder, before, after wire.Bits) wire.Bits {
+	covered := after.Clone()
+	if order.Thaw || order.Undoes != 0 {
+		changed := before.Clone()
+		changed.AndNot(after)
+		if order.Undoes != 0 {
+			covered.AndNot(before) // an undone thaw freezes again
+			changed.Or(covered)
+		}
+		return changed
+	}
+	for n := range after.All() {
+		if row, ok := s.reg.ByOrdinal(n); ok {
+			if _, seq := s.freezes.Frozen(row); seq != order.Seq {
+				covered.Remove(n)
+			}
+		}
+	}
+	return covered
+}
+
+func (s *shard) frozenAgents() wire.Bits {
+	var b wire.Bits
+	for row := range s.reg.Rows() {
+		if row.Frozen {
+			b.Add(row.Ordinal)
+		}
+	}
+	return b
+}
+
+// tellHosts sends each cluster its whole frozen state, where the order changed it.
+func (s *shard) tellHosts(order wire.FreezeOrder) {
+	kind, scope := wire.TypeFreeze, wire.ScopeSelector
+	if order.Thaw {
+		kind = wire.TypeThaw
+	}
+	if order.Selector == "mesh" {
+		scope = wire.ScopeGlobal
+	}
+	for _, l := range s.leads {
+		state := s.reg.FrozenState(l.cluster, s.freezes)
+		if state.Seq == l.frozen.Seq {
+			continue
+		}
+		l.frozen = state
+		s.publish(wire.SubjectCluster(l.cluster), &wire.Freeze{
+			Header: wire.Head(kind), Scope: scope, Target: order.Selector,
+			Keep: fmt.Sprintf("fact:%d", order.Seq), Cluster: l.cluster, Frozen: state, SentAt: time.Now(),
+		})
+	}
+}
+
+// refreeze applies the standing freezes to newcomers and tells their hosts.
+func (s *shard) refreeze(now time.Time) {
+	before := s.frozenAgents()
+	s.reg.SetFrozen(now, s.freezes)
+	s.freezeDeliveries(before, s.frozenAgents(), now)
+	for _, l := range s.leads {
+		l.frozen = s.reg.FrozenState(l.cluster, s.freezes)
+	}
+}
+
+// onFrozenAck notes that a host obeys.
+func (s *shard) onFrozenAck(talk *hostTalk, ack *wire.FrozenAck) {
+	if ack.Seq < talk.obeys {
+		return
+	}
+	talk.obeys, talk.inHand, talk.stoppedAt = ack.Seq, ack.InHand, ack.StoppedAt
+	s.flushSoon()
+}
+
+// flushFreezes reports how far the orders under way have come, when that changed.
+func (s *shard) flushFreezes(now time.Time) {
+	for seq, f := range s.freeze {
+		p := s.freezeProgress(f)
+		if f.told.Seq == 0 || p.Stopped != f.told.Stopped || p.Waiting != f.told.Waiting || p.Silent != f.told.Silent || p.InHand != f.told.InHand {
+			f.told = p
+			s.tell(&wire.ShardReport{Freeze: &p})
+		}
+		if p.Waiting == 0 || now.Sub(f.since) > freezeForget {
+			delete(s.freeze, seq)
+		}
+	}
+}
+
+// freezeProgress asks for each host of a covered agent: does it obey?
+func (s *shard) freezeProgress(f *freezing) wire.FreezeProgress {
+	p := wire.FreezeProgress{Seq: f.order.Seq, Covered: f.covered.Len(), Released: f.released, StoppedAt: f.order.At}
+	silent := map[string]bool{}
+	counted := map[*hostTalk]bool{}
+	for n := range f.covered.All() {
+		row, ok := s.reg.ByOrdinal(n)
+		if !ok {
+			continue
+		}
+		l := s.leads[row.Address.Cluster-1]
+		talk := l.host(row.Host)
+		switch {
+		case talk.obeys >= l.frozen.Seq && talk.obeys >= f.order.Seq:
+			p.Stopped++
+			if !counted[talk] {
+				counted[talk] = true
+				p.InHand += talk.inHand
+				if talk.stoppedAt.After(p.StoppedAt) {
+					p.StoppedAt = talk.stoppedAt
+				}
+			}
+		case row.State.Heard():
+			p.Waiting++
+		default:
+			p.Silent++
+			silent[row.Host] = true
+		}
+	}
+	for host := range silent {
+		p.Hosts = append(p.Hosts, host)
+	}
+	return p
+}
