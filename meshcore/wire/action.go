@@ -154,6 +154,8 @@ func (c Code) Verdict() Verdict {
 		return NothingMatched
 	case CodeInternal:
 		return Internal
+	case CodeUnreachable:
+		return Unreachable
 	default:
 		return WasRefused
 	}

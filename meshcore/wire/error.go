@@ -27,6 +27,7 @@ const (
 	CodeUnknownTarget  Code = "unknown_target"  // cannot exist in this topology
 	CodeNothingMatched Code = "nothing_matched" // could exist, is not there
 	CodeNotYet         Code = "not_in_this_version"
+	CodeUnreachable    Code = "unreachable" // said by a client: no core answers
 	CodeInternal       Code = "internal"
 )
 
