@@ -75,7 +75,7 @@ type ClusterSummary struct {
 	QuarantCount  int       `json:"quarantined_count"`
 	FrozenCount   int       `json:"frozen_count"`
 	SimCount      int       `json:"sim_count,omitempty"` // emulated
-	QueueDepth    int       `json:"queue_depth"` // sum
+	QueueDepth    int       `json:"queue_depth"`         // sum
 	MeanMS        float64   `json:"mean_impedance"`
 	P95MS         float64   `json:"p95_impedance"`
 	Measured      int       `json:"measured"` // agents behind the means: without F and the silent
