@@ -9,8 +9,16 @@ import (
 // canonical orders, joins and shortens conditions. sectors is how many the mesh
 // has, 0 if that is not known yet. It does not change conds.
 func canonical(conds []condition, sectors int) []condition {
-	conds = slices.Clone(conds)
-	var out []condition
+	for text := ""; ; { // what one pass has dropped may let the next drop more
+		conds = canonicalPass(conds, sectors)
+		last := text
+		if text = render(conds); text == last {
+			return conds
+		}
+	}
+}
+
+func canonicalPass(conds []condition, sectors int) (out []condition) {
 	sound := true // no place is a contradiction
 	for len(conds) > 0 {
 		first := conds[0]

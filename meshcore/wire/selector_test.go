@@ -1,7 +1,12 @@
 package wire
 
 import (
+	"errors"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json"
 )
 
 func TestSelectorHasOneCanonicalForm(t *testing.T) {
@@ -124,6 +129,195 @@ func TestSelectorHasOneCanonicalForm(t *testing.T) {
 		again, err := ParseSelector(s.String())
 		if err != nil || again.String() != s.String() {
 			t.Errorf("%q: canonical form %q reads as %q, %v", c.in, s, again, err)
+		}
+	}
+}
+
+func TestSelectorErrorsSayWhereAndWhatWouldBeRight(t *testing.T) {
+	for _, c := range []struct{ in, where, says, hint string }{
+		{"", "character 1", "empty", "mesh"},
+		{"sectr=7", "character 1", `no condition "sectr"`, "did you mean sector?"},
+		{"class=A,capabilty=vision", "character 9", `no condition "capabilty"`, "did you mean capability?"},
+		{"region=eu", "character 1", `no condition "region"`, "label.NAME"},
+		{"state=quarantine", "character 7", `no state "quarantine"`, "did you mean quarantined?"},
+		{"sector=0", "character 8", "counted from 1", "sector=7"},
+		{"0", "character 1", "not a place", "counted from 1"},
+		{"sector=3-0", "character 8", "counted from 1", "sector"},
+		{"sector=9-3", "character 8", "backwards", "3-9"},
+		{"sector=7.4", "character 8", "is a cluster", "cluster=7.4"},
+		{"cluster=7", "character 9", "is a sector", "sector=7"},
+		{"agent=7.4", "character 7", "is a cluster", "cluster=7.4"},
+		{"cluster=mesh", "character 9", "the mesh", "sector=7"},
+		{"class=G", "character 7", `class "G"`, "class=D"},
+		{"class=F-A", "character 7", "backwards", "A-F"},
+		{"sector=7|", "character 10", "missing", "sector=7"},
+		{"sector=", "character 8", "missing", "sector=7"},
+		{"sector=7,,class=A", "character 10", "missing", "conditions"},
+		{"sector!7", "character 7", "lone", "sector!=…"},
+		{"sector>7", "character 7", "with >", "only impedance"},
+		{"impedance=500", "character 10", "with =", "impedance>500"},
+		{"impedance>=500", "character 10", `">="`, "= != > <"},
+		{"impedance>fast", "character 11", "not an impedance", "ms"},
+		{"impedance>-5", "character 11", "not an impedance", "ms"},
+		{"impedance>NaN", "character 11", "not an impedance", "ms"},
+		{"impedance>1e308", "character 11", "not an impedance", "ms"},
+		{"7,9", "character 3", "two of them at once", "sector=…|…"},
+		{"pi-kitchen", "character 1", "not a condition", "host=pi-kitchen"},
+		{"agent=7.4.1-200", "character 7", "at most 100", ""},
+		{"agent=7.4.1-7.5.1", "character 7", "not a range", "7.4.12-7.4.19"},
+		{"host=Größe", "character 6", "host name", "host=pi-kitchen"},
+		{"höst=a,zz=1", "character 1", "no condition", "conditions are"},
+		{"host=a\x1b[2J", "character 1", "not printable", ""},
+		{"host=\u202eevil", "character 1", "not printable", ""},
+		{"host=\xff", "character 1", "not printable", ""},
+		{"label.=x", "character 1", "label name", "label.region=eu"},
+		{strings.Repeat("x", MaxSelector+1), "character 1", "limit", ""},
+		{strings.Repeat("host!=a,", maxConditions) + "host=b", "character 1", "conditions", "|"},
+		{"agent=" + strings.TrimSuffix(strings.Repeat("1.1.1-100|", maxPlaces/100+1), "|"), "character 817", "places", ""},
+	} {
+		_, err := ParseSelector(c.in)
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("%q: want an error, got %v", shorten(c.in), err)
+			continue
+		}
+		if e.Code != CodeBadMessage || e.Code.Verdict() != Usage {
+			t.Errorf("%q: code %s", shorten(c.in), e.Code)
+		}
+		if !strings.Contains(e.Message, c.where+":") || !strings.Contains(e.Message, c.says) || !strings.Contains(e.Hint, c.hint) {
+			t.Errorf("%q: %v\n\twant it to say %q, %q, hint %q", shorten(c.in), e, c.where, c.says, c.hint)
+		}
+	}
+}
+
+func TestSelectorResolvesAgainstATopology(t *testing.T) {
+	mesh := smallMesh()
+	for _, c := range []struct{ in, want string }{
+		{"sector=north", "sector=2"},
+		{"sector=north|south|3", "sector=2-4"},
+		{"sector=north,sector!=2|5", "sector=north,sector!=2"}, // contradiction: north is 2
+		{"cluster=lab", "cluster=2.1"},
+		{"sector=north,cluster=lab", "cluster=2.1"},
+		{"sector=1-5", "mesh"},
+		{"sector=1-5,class=E", "class=E"},
+		{"sector=1|2|4|5", "sector!=3"},
+		{"sector!=3", "sector!=3"},
+		{"sector!=2-5", "sector=1"},
+		{"sector!=north|3|4|5", "sector=1"},
+		{"agent=some-id", "agent=some-id"},
+	} {
+		s, err := ParseSelector(c.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Resolve(mesh)
+		if c.in == "sector=north,sector!=2|5" {
+			if err != nil || len(r.Places(mesh)) != 0 || r.Places(mesh) == nil {
+				t.Errorf("%q: resolved as %q, reaching %v, %v: want a contradiction", c.in, r, r.Places(mesh), err)
+			}
+			continue
+		}
+		if err != nil || r.String() != c.want {
+			t.Errorf("%q resolves as %q, %v; want %q", c.in, r, err, c.want)
+		}
+	}
+	for _, c := range []struct{ in, says string }{
+		{"6", "no sector 6; sectors are 1 to 5"},
+		{"sector=4-9", "no sector 6"},
+		{"sector!=1000000000", "no sector 1000000000"},
+		{"sector=1-1000000000", "no sector 6"},
+		{"sector=west", `no sector is named "west"`},
+		{"cluster=2.4", "no cluster 2.4"},
+		{"cluster=cellar", `no cluster is named "cellar"`},
+		{"agent=2.1.101", "no seat 2.1.101"},
+		{"agent=9.1.1", "no sector 9"},
+	} {
+		s, err := ParseSelector(c.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Resolve(mesh)
+		var e *Error
+		if !errors.As(err, &e) || e.Code != CodeUnknownTarget || !strings.Contains(e.Error(), c.says) {
+			t.Errorf("%q: %v; want unknown_target: %s", c.in, err, c.says)
+		}
+	}
+}
+
+func TestSelectorTellsWhatItNames(t *testing.T) {
+	for _, c := range []struct {
+		in               string
+		standing, namesF bool
+	}{
+		{"mesh", true, false},
+		{"class=F", true, true},
+		{"class=E", true, false},
+		{"class!=E", true, false},
+		{"class!=A|B|C", true, true}, // class=D|E|F
+		{"agent=7.4.12", true, true},
+		{"agent!=7.4.12", true, false},
+		{"sector=7,host=a,label.region=eu", true, false},
+		{"state=frozen", false, false},
+		{"capability=vision", false, false},
+		{"impedance>5", false, false},
+	} {
+		s, err := ParseSelector(c.in)
+		if err != nil || s.Standing() != c.standing || s.NamesClass(ClassHuman) != c.namesF {
+			t.Errorf("%q: standing %t, names F %t, %v", c.in, s.Standing(), s.NamesClass(ClassHuman), err)
+		}
+		if s.IsMesh() != (c.in == "mesh") {
+			t.Errorf("%q: IsMesh is %t", c.in, s.IsMesh())
+		}
+	}
+}
+
+func TestSelectorTravelsAsText(t *testing.T) {
+	var v struct {
+		Target Selector `json:"target"`
+	}
+	if err := json.Unmarshal([]byte(`{"target":"class=D, SECTOR-12"}`), &v); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(v)
+	if err != nil || string(data) != `{"target":"sector=12,class=D"}` {
+		t.Errorf("%s, %v", data, err)
+	}
+	if err := json.Unmarshal([]byte(`{"target":"sectr=1"}`), &v); err == nil || !strings.Contains(err.Error(), "did you mean sector?") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A state counts degraded agents as active, and every other name is one flag.
+func TestSelectorStateAsksOneFlag(t *testing.T) {
+	rows := map[string]AgentImpedance{
+		"active":        {State: Active},
+		"degraded":      {State: Degraded},
+		"frozen active": {State: Active, Frozen: true},
+		"unstable":      {State: Offline, Unstable: true},
+		"quarantined":   {State: Quarantined},
+	}
+	for target, want := range map[string]string{
+		"state=active":      "active degraded frozen active",
+		"state=degraded":    "degraded",
+		"state=unstable":    "unstable",
+		"state=offline":     "unstable",
+		"state=quarantined": "quarantined",
+		"state=frozen":      "frozen active",
+		"state!=frozen":     "active degraded quarantined unstable",
+	} {
+		s, err := ParseSelector(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for name, r := range rows {
+			if s.Match(&r) {
+				got = append(got, name)
+			}
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s selects %v, want %s", target, got, want)
 		}
 	}
 }
