@@ -26,9 +26,9 @@ type Do struct {
 	Header
 	ID     string         `json:"id"` // chosen by the client; repeated in every answer
 	Step   Step           `json:"step"`
-	Action jsontext.Value `json:"action,omitempty"` // {"action":NAME, …}: actions.md
+	Action jsontext.Value `json:"action,omitzero"` // {"action":NAME, …}: actions.md
 	Hash   string         `json:"hash,omitempty"`   // execute: of the plan that was shown
-	Typed  int            `json:"typed,omitempty"`  // execute, wide: the number that the person typed
+	Typed  int            `json:"typed,omitzero"`  // execute, wide: the number that the person typed
 	Unknown
 }
 
@@ -92,6 +92,7 @@ type Records struct {
 	Header
 	ID   string           `json:"id"`
 	Rows []jsontext.Value `json:"rows"`
+	Text string           `json:"text,omitempty"` // the same for people: whole lines, which precede the outcome's
 	Unknown
 }
 
@@ -108,9 +109,9 @@ type Outcome struct {
 	Action  string         `json:"action"` // its name
 	Verdict Verdict        `json:"verdict"`
 	Exit    int            `json:"exit"`
-	Data    jsontext.Value `json:"data,omitempty"`
+	Data    jsontext.Value `json:"data,omitzero"`
 	Text    string         `json:"text,omitempty"` // the same for people
-	Err     *Error         `json:"error,omitempty"`
+	Err     *Error         `json:"error,omitzero"`
 	Unknown
 }
 
@@ -172,7 +173,7 @@ type Envelope struct {
 
 // FreezeResult is what a freeze or thaw came to; data of its OUTCOME.
 type FreezeResult struct {
-	Thaw       bool      `json:"thaw,omitempty"`
+	Thaw       bool      `json:"thaw,omitzero"`
 	Seq        uint64    `json:"fact"`               // of the fact that preserves the state
 	Target     string    `json:"target"`             //
 	Covered    int       `json:"covered"`            // agents whose flag the order set
@@ -182,7 +183,7 @@ type FreezeResult struct {
 	InHand     int       `json:"in_hand"`            // work begun before, that goes on
 	LastStopMS float64   `json:"last_stop_ms"`       // order to last stop, core's time by the hosts' estimates
 	At         time.Time `json:"at"`                 //
-	Thawing    int       `json:"released,omitempty"` // messages that were kept and are now sent
+	Thawing    int       `json:"released,omitzero"` // messages that were kept and are now sent
 }
 
 // BroadcastResult is what a broadcast came to; data of its OUTCOME.
@@ -195,7 +196,7 @@ type BroadcastResult struct {
 	States       map[string]int `json:"states"`
 	Pending      map[string]int `json:"pending,omitempty"` // not addressed: class F, frozen: how many
 	Missing      []string       `json:"missing,omitempty"` // agents of the addressed without what was asked
-	WorkedAgain  int            `json:"worked_again,omitempty"`
+	WorkedAgain  int            `json:"worked_again,omitzero"`
 	Why          string         `json:"why"` // why it ended
 	DurationMS   float64        `json:"duration_ms"`
 	Settled      bool           `json:"settled"` // final states are facts

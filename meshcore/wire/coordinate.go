@@ -50,16 +50,16 @@ type MeshMessage struct {
 	Targets []string `json:"target_agent_ids,omitempty"`
 	// All addresses every agent of the cluster that is not named in Except:
 	// a message to a whole cluster needs no list.
-	All     bool     `json:"all,omitempty"`
+	All     bool     `json:"all,omitzero"`
 	Except  []string `json:"except,omitempty"`
 	Routing Routing  `json:"routing_strategy"`
 
 	CreatedAt time.Time  `json:"created_at"`
-	ArriveAt  *time.Time `json:"target_arrival_time,omitempty"` // in the core's time; absent: as soon as it comes
+	ArriveAt  *time.Time `json:"target_arrival_time,omitzero"` // in the core's time; absent: as soon as it comes
 	TTLMS     float64    `json:"ttl_ms"`                        // that remains at SentAt
 	SentAt    time.Time  `json:"sent_at"`                       // core's clock, this transmission
 	Priority  int        `json:"priority"`                      // 0 background … 3 critical
-	Attempt   int        `json:"attempt,omitempty"`             // 0: first transmission
+	Attempt   int        `json:"attempt,omitzero"`             // 0: first transmission
 
 	PayloadWeight float64  `json:"payload_weight"`
 	Requires      []string `json:"requires_capabilities,omitempty"`
@@ -124,7 +124,7 @@ type Ack struct {
 	SentAt      time.Time `json:"sent_at"`     // core's time by the host's estimate
 	Items       []AckItem `json:"items,omitempty"`
 	// Frozen answers FREEZE, THAW and a FrozenState that came otherwise.
-	Frozen *FrozenAck `json:"frozen,omitempty"`
+	Frozen *FrozenAck `json:"frozen,omitzero"`
 	Unknown
 }
 
@@ -136,11 +136,11 @@ type AckItem struct {
 	Trinary   Trinary       `json:"trinary_state"`
 
 	ArrivedAt    time.Time       `json:"actual_arrival_time"` // core's time by the host's estimate; of the first of Agents
-	ProcessingMS float64         `json:"processing_time_ms,omitempty"`
-	Again        bool            `json:"again,omitempty"` // worked once more under the same id, after a kill
+	ProcessingMS float64         `json:"processing_time_ms,omitzero"`
+	Again        bool            `json:"again,omitzero"` // worked once more under the same id, after a kill
 	Code         Code            `json:"code,omitempty"`  // with REFUSED, and with WORKED if the task failed
-	Detail       *ConflictDetail `json:"conflict_detail,omitempty"`
-	Answer       jsontext.Value  `json:"answer,omitempty"` // of a single agent
+	Detail       *ConflictDetail `json:"conflict_detail,omitzero"`
+	Answer       jsontext.Value  `json:"answer,omitzero"` // of a single agent
 }
 
 // FrozenAck tells that a host obeys a FrozenState.
@@ -154,12 +154,12 @@ type FrozenAck struct {
 // ConflictDetail is 5.1's detail of a CONFLICT.
 type ConflictDetail struct {
 	Type          string         `json:"type"`
-	Expected      jsontext.Value `json:"expected_value,omitempty"`
-	Received      jsontext.Value `json:"received_value,omitempty"`
+	Expected      jsontext.Value `json:"expected_value,omitzero"`
+	Received      jsontext.Value `json:"received_value,omitzero"`
 	ContextHash   string         `json:"context_hash,omitempty"`
-	Data          jsontext.Value `json:"conflicting_data,omitempty"`
-	Depth         int            `json:"divergence_depth,omitempty"`
-	AffectsAgents int            `json:"affects_agent_count,omitempty"`
+	Data          jsontext.Value `json:"conflicting_data,omitzero"`
+	Depth         int            `json:"divergence_depth,omitzero"`
+	AffectsAgents int            `json:"affects_agent_count,omitzero"`
 }
 
 // Check implements [Message].
@@ -206,9 +206,9 @@ type Inject struct {
 	Cluster Address  `json:"cluster"`
 	Agents  []string `json:"agents,omitempty"` // none: all of the cluster
 	Fault   Fault    `json:"fault"`
-	Factor  float64  `json:"factor,omitempty"`
-	SkewMS  float64  `json:"skew_ms,omitempty"`
-	ForMS   float64  `json:"for_ms,omitempty"` // 0: until revive
+	Factor  float64  `json:"factor,omitzero"`
+	SkewMS  float64  `json:"skew_ms,omitzero"`
+	ForMS   float64  `json:"for_ms,omitzero"` // 0: until revive
 	Unknown
 }
 

@@ -24,7 +24,7 @@ const (
 // names it; Count asks for that many alike.
 type AgentSpec struct {
 	AgentID      string   `json:"agent_id,omitempty"`
-	Count        int      `json:"count,omitempty"` // default 1; more only without AgentID
+	Count        int      `json:"count,omitzero"` // default 1; more only without AgentID
 	Class        Class    `json:"agent_class"`
 	Capabilities []string `json:"capabilities,omitempty"` // default: the class's
 	Hold         Hold     `json:"hold,omitempty"`         // default: gateway for A and B, none for F, else self
@@ -39,9 +39,9 @@ type Join struct {
 	Key    string            `json:"key"` // the host's public NATS user nkey (U…)
 	Agents []AgentSpec       `json:"agents"`
 	Labels map[string]string `json:"labels,omitempty"`
-	Sim    bool              `json:"sim,omitempty"` // emulated: labelled SIM wherever shown
+	Sim    bool              `json:"sim,omitzero"` // emulated: labelled SIM wherever shown
 	// Sector asks for places in one sector only; 0: wherever there are most.
-	Sector int `json:"sector,omitempty"`
+	Sector int `json:"sector,omitzero"`
 	Unknown
 }
 
@@ -164,7 +164,7 @@ type Enrolled struct {
 	Capabilities []string          `json:"capabilities,omitempty"`
 	Hold         Hold              `json:"hold,omitempty"`
 	Labels       map[string]string `json:"labels,omitempty"`
-	Sim          bool              `json:"sim,omitempty"`
+	Sim          bool              `json:"sim,omitzero"`
 }
 
 // check is part of the checks of the messages that carry an Enrolled.

@@ -52,7 +52,7 @@ func (k FactKind) Keep() bool {
 type Fact struct {
 	// Seq orders all facts: 1000 × the sequence of the stream's message that
 	// carries it, plus its place in that message. Given when it is durable.
-	Seq uint64 `json:"seq,omitempty"`
+	Seq uint64 `json:"seq,omitzero"`
 	// ID makes a repeated append of the same fact harmless where the writer
 	// gives one; else it is empty.
 	ID        string         `json:"id,omitempty"`
@@ -64,7 +64,7 @@ type Fact struct {
 	Host      string         `json:"host,omitempty"`
 	Operation string         `json:"operation,omitempty"`
 	Text      string         `json:"text,omitempty"` // one clean line for people
-	Data      jsontext.Value `json:"data,omitempty"`
+	Data      jsontext.Value `json:"data,omitzero"`
 	Unknown
 }
 
@@ -142,7 +142,7 @@ type AuditEntry struct {
 	Step     Step           `json:"step"`
 	Action   jsontext.Value `json:"action"`
 	PlanHash string         `json:"plan_hash,omitempty"`
-	Targets  int            `json:"targets,omitempty"`
+	Targets  int            `json:"targets,omitzero"`
 	Verdict  Verdict        `json:"verdict"`
 	Reason   string         `json:"reason,omitempty"`
 	Prev     string         `json:"prev"`
@@ -152,19 +152,19 @@ type AuditEntry struct {
 // FreezeOrder is a freeze, a thaw, or the undoing of one. The latest order that
 // covers an agent and has not been undone decides (rulings).
 type FreezeOrder struct {
-	Seq      uint64 `json:"seq,omitempty"` // of its fact
-	Thaw     bool   `json:"thaw,omitempty"`
-	Undoes   uint64 `json:"undoes,omitempty"` // Seq of the order that this one takes back
+	Seq      uint64 `json:"seq,omitzero"` // of its fact
+	Thaw     bool   `json:"thaw,omitzero"`
+	Undoes   uint64 `json:"undoes,omitzero"` // Seq of the order that this one takes back
 	Selector string `json:"selector"`         // canonical
 	// Resolved holds the agents for selectors with conditions that are
 	// resolved once (state, capability, impedance); nil: the selector itself
 	// holds, for newcomers too.
-	Resolved Targets   `json:"resolved,omitempty"`
+	Resolved Targets   `json:"resolved,omitzero"`
 	Actor    string    `json:"actor"`
 	Reason   string    `json:"reason,omitempty"`
 	At       time.Time `json:"at"`
 	// Preserved is the state when the order was given, of a freeze.
-	Preserved *Preserved `json:"preserved,omitempty"`
+	Preserved *Preserved `json:"preserved,omitzero"`
 }
 
 // Preserved is what a freeze preserves beside what facts hold anyway (who is
@@ -187,7 +187,7 @@ type Operation struct {
 	Message    MeshMessage `json:"message"` // without targets
 	Targets    Targets     `json:"targets"`
 	Addressed  Targets     `json:"addressed"` // without class F and the frozen (rulings)
-	RequireAck bool        `json:"require_ack,omitempty"`
+	RequireAck bool        `json:"require_ack,omitzero"`
 	Started    time.Time   `json:"started"`
 	Deadline   time.Time   `json:"deadline"` // Started + TTL
 }
@@ -200,7 +200,7 @@ type DeliveryFact struct {
 	Code      Code           `json:"code,omitempty"`
 	Agents    Bits           `json:"agents"`
 	Again     Bits           `json:"again,omitempty"` // of these, worked once more after a kill
-	Detail    jsontext.Value `json:"detail,omitempty"`
+	Detail    jsontext.Value `json:"detail,omitzero"`
 }
 
 // OperationEnd is the verdict of an operation.

@@ -10,7 +10,7 @@ type FrozenState struct {
 	// includes; 0: never any.
 	Seq uint64 `json:"seq"`
 	// All is set when every agent is frozen, those that come later included.
-	All bool `json:"all,omitempty"`
+	All bool `json:"all,omitzero"`
 	// Agents are the frozen ones when not all are.
 	Agents []string `json:"agents,omitempty"`
 }

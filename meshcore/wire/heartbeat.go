@@ -19,7 +19,7 @@ type Heartbeat struct {
 	FreezeSeq     uint64  `json:"freeze_seq"`      // of the FrozenState that the host obeys
 	Agents        []Beat  `json:"agents"`
 	// Lost counts beats that emulated loss kept from being sent (SIM only).
-	Lost int `json:"lost_by_injection,omitempty"`
+	Lost int `json:"lost_by_injection,omitzero"`
 	Unknown
 }
 
@@ -33,7 +33,7 @@ type Beat struct {
 	LatencyMS    float64 `json:"current_latency_ms"`
 	ProcessingMS float64 `json:"current_processing_ms"` // median, standard payload
 	QueueDepth   int     `json:"current_queue_depth"`
-	InHand       int     `json:"in_hand,omitempty"`      // begun and not ended
+	InHand       int     `json:"in_hand,omitzero"`      // begun and not ended
 	Reliability  float64 `json:"reliability_score"`      // 0–1, of the last hour
 	Drift        float64 `json:"drift_coefficient"`      // 1.4826·MAD/median of the one-way delay (rulings)
 	Worked       uint64  `json:"worked"`                 // messages worked since its incarnation began
@@ -81,10 +81,10 @@ type HeartbeatAck struct {
 	T2  time.Time `json:"t2"` // core's clock, in
 	T3  time.Time `json:"t3"` // core's clock, out
 	// Frozen is sent when the host's freeze_seq is not the lead's.
-	Frozen *FrozenState `json:"frozen,omitempty"`
+	Frozen *FrozenState `json:"frozen,omitzero"`
 	// Hello asks the host for a new HELLO: the lead does not know it, or its
 	// agents have changed.
-	Hello bool `json:"hello,omitempty"`
+	Hello bool `json:"hello,omitzero"`
 	Unknown
 }
 
@@ -119,7 +119,7 @@ type Report struct {
 type ReportItem struct {
 	Kind        ReportKind `json:"kind"`
 	AgentID     string     `json:"agent_id,omitempty"`
-	Incarnation uint64     `json:"incarnation,omitempty"` // of the agent, after it happened
+	Incarnation uint64     `json:"incarnation,omitzero"` // of the agent, after it happened
 	At          time.Time  `json:"at"`                    // host's clock, corrected by its estimate of the core's
 	Detail      string     `json:"detail,omitempty"`
 }

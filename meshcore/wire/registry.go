@@ -15,7 +15,7 @@ type AgentImpedance struct {
 	LatencyMS     float64   `json:"current_latency_ms"`    // RTT core to agent and back, median of 100
 	ProcessingMS  float64   `json:"current_processing_ms"` // median of 100, standard payload
 	QueueDepth    int       `json:"current_queue_depth"`   //
-	InHand        int       `json:"in_hand,omitempty"`     // begun and not ended
+	InHand        int       `json:"in_hand,omitzero"`     // begun and not ended
 	LastHeartbeat time.Time `json:"last_heartbeat"`        // core's clock; zero: never heard
 
 	// Derived.
@@ -26,9 +26,9 @@ type AgentImpedance struct {
 
 	// State.
 	State        OperationalState  `json:"operational_state"`
-	Unstable     bool              `json:"unstable,omitempty"` // drift_coefficient > 0.5
-	Frozen       bool              `json:"frozen,omitempty"`
-	Sim          bool              `json:"sim,omitempty"`
+	Unstable     bool              `json:"unstable,omitzero"` // drift_coefficient > 0.5
+	Frozen       bool              `json:"frozen,omitzero"`
+	Sim          bool              `json:"sim,omitzero"`
 	Incarnation  uint64            `json:"incarnation"`
 	Worked       uint64            `json:"worked"`
 	ContextHash  string            `json:"current_context_hash,omitempty"`
@@ -74,7 +74,7 @@ type ClusterSummary struct {
 	OfflineCount  int       `json:"offline_count"`
 	QuarantCount  int       `json:"quarantined_count"`
 	FrozenCount   int       `json:"frozen_count"`
-	SimCount      int       `json:"sim_count,omitempty"` // emulated
+	SimCount      int       `json:"sim_count,omitzero"` // emulated
 	QueueDepth    int       `json:"queue_depth"`         // sum
 	MeanMS        float64   `json:"mean_impedance"`
 	P95MS         float64   `json:"p95_impedance"`
@@ -153,7 +153,7 @@ type GlobalStats struct {
 	Sectors         int           `json:"sectors"` // that have agents
 	Mode            string        `json:"mode"`    // 6.3; empty for a mesh without agents
 	Doubt           string        `json:"doubt,omitempty"`
-	Sim             bool          `json:"sim,omitempty"` // at least one agent is emulated
+	Sim             bool          `json:"sim,omitzero"` // at least one agent is emulated
 	Counters        ShardCounters `json:"counters"`
 	CoreStarted     time.Time     `json:"core_started"`
 	Unknown

@@ -9,12 +9,12 @@ import "time"
 type ShardOrder struct {
 	Header
 	ID      string         `json:"id"`
-	Enrol   *[]Enrolled    `json:"enrol,omitempty"`
-	Freeze  *FreezeOrder   `json:"freeze,omitempty"`
-	Deliver *ShardDelivery `json:"deliver,omitempty"`
-	End     *string        `json:"end,omitempty"` // operation: forget it
-	Hold    *ShardHold     `json:"hold,omitempty"`
-	Inject  *ShardInject   `json:"inject,omitempty"`
+	Enrol   *[]Enrolled    `json:"enrol,omitzero"`
+	Freeze  *FreezeOrder   `json:"freeze,omitzero"`
+	Deliver *ShardDelivery `json:"deliver,omitzero"`
+	End     *string        `json:"end,omitzero"` // operation: forget it
+	Hold    *ShardHold     `json:"hold,omitzero"`
+	Inject  *ShardInject   `json:"inject,omitzero"`
 	Unknown
 }
 
@@ -54,10 +54,10 @@ type ShardReport struct {
 	Header
 	Sector   int               `json:"sector"`
 	ID       string            `json:"id,omitempty"`      // of the order that this answers
-	Started  bool              `json:"started,omitempty"` // the shard has started and needs its state
-	Err      *Error            `json:"error,omitempty"`
-	Freeze   *FreezeProgress   `json:"freeze,omitempty"`
-	Delivery *DeliveryProgress `json:"delivery,omitempty"`
+	Started  bool              `json:"started,omitzero"` // the shard has started and needs its state
+	Err      *Error            `json:"error,omitzero"`
+	Freeze   *FreezeProgress   `json:"freeze,omitzero"`
+	Delivery *DeliveryProgress `json:"delivery,omitzero"`
 	Unknown
 }
 
@@ -72,7 +72,7 @@ type FreezeProgress struct {
 	Waiting   int       `json:"waiting"`            // of these, whose host lives and has not answered yet
 	Silent    int       `json:"silent"`             // of these, whose host does not live; they are frozen when it returns
 	Hosts     []string  `json:"hosts,omitempty"`    // names of the hosts that do not live
-	Released  int       `json:"released,omitempty"` // messages that were FROZEN and are sent now
+	Released  int       `json:"released,omitzero"` // messages that were FROZEN and are sent now
 	InHand    int       `json:"in_hand"`            // work that goes on in the stopped
 	StoppedAt time.Time `json:"stopped_at"`         // when the last stopped, core's time
 }

@@ -11,12 +11,13 @@ import (
 // m.hb.7.>; a host by its name (one token). The broker allows a host only its
 // own: see PROTOCOL.md, "Who may say what".
 const (
-	SubjectJoin  = "m.join.>"   // with a token: JOIN, answered by JOINED or ERROR
-	SubjectDo    = "m.do.*"     // a person's actions; * is the person's own name
-	SubjectFeed  = "m.feed"     // facts as they became durable, for consoles
-	SubjectMesh  = "m.sum.mesh" // global statistics each 10 s and on a change of mode
-	SubjectBlock = "m.reg.>"    // registry blocks, by cluster
-	SubjectSums  = "m.sum.>"    // summaries, of sectors and the mesh
+	SubjectJoin    = "m.join.>"   // with a token: JOIN, answered by JOINED or ERROR
+	SubjectDo      = "m.do.*"     // a person's actions; * is the person's own name
+	SubjectFeed    = "m.feed"     // facts as they became durable, for consoles
+	SubjectMesh    = "m.sum.mesh" // global statistics each 10 s and on a change of mode
+	SubjectBlock   = "m.reg.>"    // registry blocks, by cluster
+	SubjectSums    = "m.sum.>"    // summaries, of sectors and the mesh
+	SubjectSectors = "m.sum.sector.*"
 
 	// FactSubjects are the subjects of the stream of facts: those of kind
 	// "keep" stay for ever, those of kind "log" until their retention ends.
