@@ -63,6 +63,10 @@ func (s *Seating) Restore(agents []wire.Enrolled) error {
 		if err := s.topo.Require(e.Address); err != nil {
 			return err
 		}
+		if e.Address.Level() != wire.LevelAgent || !e.Class.Valid() {
+			return wire.Errorf(wire.CodeUnknownTarget, "restore %s: %s with class %q is no seat for an agent", e.AgentID, e.Address, e.Class).
+				WithHint("the facts of enrolment are damaged")
+		}
 		s.remember(e)
 		l := s.lead(e.Address)
 		l.leave(e.Address.Seat)

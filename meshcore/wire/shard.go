@@ -25,7 +25,7 @@ type ShardDelivery struct {
 	Message   MeshMessage        `json:"message"`
 	Targets   Bits               `json:"targets"`
 	Final     []DeliveryFact     `json:"final,omitempty"`
-	FrozenMS  map[string]float64 `json:"frozen_ms,omitempty"` // time that agents have spent FROZEN before a restart
+	FrozenMS  map[string]float64 `json:"frozen_ms,omitempty"` // by ordinal, in decimal: ms that were spent FROZEN and have ended before a restart
 	Started   time.Time          `json:"started"`
 	Deadline  time.Time          `json:"deadline"`
 }

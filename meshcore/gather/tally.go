@@ -1,0 +1,107 @@
+package gather
+
+import "mesh30k/meshcore/wire"
+
+// Tally adds up the progress of an operation's sectors. The orchestrator is its
+// only user.
+type Tally struct {
+	targets   wire.Targets
+	addressed wire.Targets
+	sectors   map[int]wire.DeliveryProgress
+}
+
+// NewTally makes the tally of an operation. Verdicts are about the addressed,
+// who are some or all of the targets (rulings).
+func NewTally(targets, addressed wire.Targets) *Tally {
+	return &Tally{targets, addressed, map[int]wire.DeliveryProgress{}}
+}
+
+// Fold takes in the progress of a sector, in place of what it said before.
+func (t *Tally) Fold(sector int, p wire.DeliveryProgress) { t.sectors[sector] = p }
+
+// States counts the targets by the name of their state; a sector that has not
+// said anything has sent nothing.
+func (t *Tally) States() map[string]int {
+	counts := map[string]int{}
+	for _, set := range t.targets {
+		p, told := t.sectors[set.Sector]
+		if !told {
+			counts[wire.Unsent.String()] += set.Agents.Len()
+			continue
+		}
+		for state, agents := range p.States {
+			counts[state.String()] += agents.Len()
+		}
+	}
+	return counts
+}
+
+// Codes counts the targets by the code of their final state.
+func (t *Tally) Codes() map[wire.Code]int {
+	counts := map[wire.Code]int{}
+	for _, p := range t.sectors {
+		for code, agents := range p.Codes {
+			counts[code] += agents.Len()
+		}
+	}
+	return counts
+}
+
+// Received is how many of the addressed have the message: RECEIVED or beyond.
+// A host that refused it had it; what EXPIRED may never have arrived.
+func (t *Tally) Received() int { return t.addressed.Len() - t.Missing(false).Len() }
+
+// Acknowledged is how many of the addressed have answered with a result, WORKED
+// or CONFLICT: a refusal is a miss (rulings).
+func (t *Tally) Acknowledged() int { return t.addressed.Len() - t.Missing(true).Len() }
+
+// WorkedAgain is how many of the targets worked the message once more, after a kill.
+func (t *Tally) WorkedAgain() (n int) {
+	for _, p := range t.sectors {
+		n += p.Again.Len()
+	}
+	return n
+}
+
+// Missing are the addressed who have not done what was asked: acknowledged with
+// requireAck, else received.
+func (t *Tally) Missing(requireAck bool) wire.Targets {
+	if requireAck {
+		return t.addressedBut(wire.Worked, wire.InConflict)
+	}
+	return t.addressedBut(wire.Received, wire.Prepared, wire.Worked, wire.InConflict, wire.Refused)
+}
+
+// Done reports whether nothing more is to be waited for: with requireAck every
+// addressed delivery is final, without it every one is RECEIVED or beyond.
+func (t *Tally) Done(requireAck bool) bool {
+	if requireAck {
+		return len(t.addressedBut(wire.Worked, wire.InConflict, wire.Refused, wire.Expired)) == 0
+	}
+	return len(t.addressedBut(wire.Received, wire.Prepared, wire.Worked, wire.InConflict, wire.Refused, wire.Expired)) == 0
+}
+
+// Settled reports whether every sector has told of its deliveries and all final
+// states are facts.
+func (t *Tally) Settled() bool {
+	for _, set := range t.targets {
+		if p, told := t.sectors[set.Sector]; !told || !p.Settled {
+			return false
+		}
+	}
+	return true
+}
+
+// addressedBut are the addressed who are in none of the given states.
+func (t *Tally) addressedBut(in ...wire.DeliveryState) (rest wire.Targets) {
+	for _, set := range t.addressed {
+		left := set.Agents.Clone()
+		for _, state := range in {
+			left.AndNot(t.sectors[set.Sector].States[state])
+		}
+		if !left.Empty() {
+			rest = append(rest, wire.SectorSet{Sector: set.Sector, Agents: left})
+		}
+	}
+	return rest
+}
