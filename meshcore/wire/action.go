@@ -27,7 +27,7 @@ type Do struct {
 	ID     string         `json:"id"` // chosen by the client; repeated in every answer
 	Step   Step           `json:"step"`
 	Action jsontext.Value `json:"action,omitzero"` // {"action":NAME, …}: actions.md
-	Hash   string         `json:"hash,omitempty"`   // execute: of the plan that was shown
+	Hash   string         `json:"hash,omitempty"`  // execute: of the plan that was shown
 	Typed  int            `json:"typed,omitzero"`  // execute, wide: the number that the person typed
 	Unknown
 }
@@ -174,15 +174,15 @@ type Envelope struct {
 // FreezeResult is what a freeze or thaw came to; data of its OUTCOME.
 type FreezeResult struct {
 	Thaw       bool      `json:"thaw,omitzero"`
-	Seq        uint64    `json:"fact"`               // of the fact that preserves the state
-	Target     string    `json:"target"`             //
-	Covered    int       `json:"covered"`            // agents whose flag the order set
-	Stopped    int       `json:"stopped"`            // of these, whose host obeys it
-	Silent     []string  `json:"silent,omitempty"`   // hosts that have not answered, by name
-	SilentN    int       `json:"silent_agents"`      // agents on them: they are frozen when they come back
-	InHand     int       `json:"in_hand"`            // work begun before, that goes on
-	LastStopMS float64   `json:"last_stop_ms"`       // order to last stop, core's time by the hosts' estimates
-	At         time.Time `json:"at"`                 //
+	Seq        uint64    `json:"fact"`              // of the fact that preserves the state
+	Target     string    `json:"target"`            //
+	Covered    int       `json:"covered"`           // agents whose flag the order set
+	Stopped    int       `json:"stopped"`           // of these, whose host obeys it
+	Silent     []string  `json:"silent,omitempty"`  // hosts that have not answered, by name
+	SilentN    int       `json:"silent_agents"`     // agents on them: they are frozen when they come back
+	InHand     int       `json:"in_hand"`           // work begun before, that goes on
+	LastStopMS float64   `json:"last_stop_ms"`      // order to last stop, core's time by the hosts' estimates
+	At         time.Time `json:"at"`                //
 	Thawing    int       `json:"released,omitzero"` // messages that were kept and are now sent
 }
 

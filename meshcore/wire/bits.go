@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"math/bits"
@@ -118,6 +120,9 @@ func (b *Bits) UnmarshalText(text []byte) error {
 	if base64.RawStdEncoding.DecodedLen(len(text)) > MaxOrdinal/8 {
 		return fmt.Errorf("set of agents: %d characters is more than %d ordinals take", len(text), MaxOrdinal)
 	}
+	if bytes.ContainsAny(text, "\r\n") { // which the decoder would skip
+		return errors.New("set of agents: has line breaks")
+	}
 	raw, err := base64.RawStdEncoding.Strict().AppendDecode(nil, text)
 	if err != nil {
 		return fmt.Errorf("set of agents: %w", err)
@@ -125,10 +130,14 @@ func (b *Bits) UnmarshalText(text []byte) error {
 	if len(raw)%8 != 0 {
 		return fmt.Errorf("set of agents: %d bytes is not a whole number of 64-bit words", len(raw))
 	}
-	*b = make(Bits, len(raw)/8)
-	for i := range *b {
-		(*b)[i] = binary.LittleEndian.Uint64(raw[8*i:])
+	set := make(Bits, len(raw)/8)
+	for i := range set {
+		set[i] = binary.LittleEndian.Uint64(raw[8*i:])
 	}
+	for len(set) > 0 && set[len(set)-1] == 0 {
+		set = set[:len(set)-1]
+	}
+	*b = set
 	return nil
 }
 

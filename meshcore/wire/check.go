@@ -3,6 +3,8 @@ package wire
 import (
 	"fmt"
 	"math"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // checks collects the first thing that is out of range.
@@ -35,4 +37,32 @@ func (c *checks) place(member string, a Address, level Level) {
 
 func (c *checks) text(member, s string, limit int) {
 	c.that(len(s) <= limit, "%s: %d bytes is over the limit of %d", member, len(s), limit)
+}
+
+// clean makes text for people safe, then checks its length: what is encoded
+// again must still be within the limit.
+func (c *checks) clean(member string, s *string, limit int) {
+	*s = Clean(*s)
+	c.text(member, *s, limit)
+}
+
+// word checks text for programs, which is never changed: an id, a code, a hash.
+func (c *checks) word(member, s string) {
+	c.text(member, s, MaxWord)
+	c.that(s == Clean(s), "%s: has characters that are not printable", member)
+}
+
+func (c *checks) count(member string, n, high int) {
+	c.that(n >= 0 && n <= high, "%s: %d is out of range [0, %d]", member, n, high)
+}
+
+func (c *checks) value(member string, v jsontext.Value) {
+	c.that(len(v) <= MaxBody, "%s: %d bytes is over the limit of %d", member, len(v), MaxBody)
+}
+
+func (c *checks) agents(member string, ids []string) {
+	c.that(len(ids) <= MaxChildren, "%s: %d is more than a cluster has (%d)", member, len(ids), MaxChildren)
+	for _, id := range ids {
+		c.name("agent", id)
+	}
 }

@@ -13,7 +13,8 @@ const MaxText = 4096
 // (C0, DEL, C1, and with them every escape sequence's introducer), bidirectional
 // overrides and isolates, zero-width and other invisible format characters are
 // replaced by U+FFFD, a tab by a space; a newline stays only in [CleanBlock].
-// Invalid UTF-8 becomes U+FFFD. What is left over [MaxText] bytes is cut.
+// Invalid UTF-8 becomes U+FFFD. The result has at most [MaxText] bytes; where
+// more is cut off it ends in an ellipsis. What is clean stays as it is.
 //
 // It replaces instead of dropping, so that tampering shows.
 func Clean(s string) string { return clean(s, false) }
@@ -35,13 +36,21 @@ func clean(s string, lines bool) string {
 		case unsafe(r):
 			r = utf8.RuneError
 		}
-		if b.Len()+utf8.RuneLen(r) > MaxText {
-			b.WriteRune('…')
-			break
-		}
 		b.WriteRune(r)
+		if b.Len() > MaxText {
+			return ellipsis(b.String())
+		}
 	}
 	return b.String()
+}
+
+// ellipsis cuts s to [MaxText] bytes, between characters.
+func ellipsis(s string) string {
+	end := MaxText - len("…")
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
 }
 
 func isClean(s string, lines bool) bool {
@@ -69,6 +78,7 @@ func unsafe(r rune) bool {
 	}
 	return r < 0xa0 || // C1
 		unicode.Is(unicode.Cf, r) || // bidi, zero-width, soft hyphen, tags
+		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || // fillers and joiners that take no place
 		unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) ||
 		unicode.Is(unicode.Co, r) || unicode.Is(unicode.Variation_Selector, r)
 }

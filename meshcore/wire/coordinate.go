@@ -3,8 +3,10 @@ package wire
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -56,9 +58,9 @@ type MeshMessage struct {
 
 	CreatedAt time.Time  `json:"created_at"`
 	ArriveAt  *time.Time `json:"target_arrival_time,omitzero"` // in the core's time; absent: as soon as it comes
-	TTLMS     float64    `json:"ttl_ms"`                        // that remains at SentAt
-	SentAt    time.Time  `json:"sent_at"`                       // core's clock, this transmission
-	Priority  int        `json:"priority"`                      // 0 background … 3 critical
+	TTLMS     float64    `json:"ttl_ms"`                       // that remains at SentAt
+	SentAt    time.Time  `json:"sent_at"`                      // core's clock, this transmission
+	Priority  int        `json:"priority"`                     // 0 background … 3 critical
 	Attempt   int        `json:"attempt,omitzero"`             // 0: first transmission
 
 	PayloadWeight float64  `json:"payload_weight"`
@@ -66,8 +68,21 @@ type MeshMessage struct {
 
 	Verb        Verb           `json:"verb"`
 	Payload     jsontext.Value `json:"payload"`
-	PayloadHash string         `json:"payload_hash"` // hex of SHA-256 of Payload's bytes as sent
+	PayloadHash string         `json:"payload_hash"` // hex of SHA-256 of Payload's bytes as sent; see SetPayload
 	Expect      Trinary        `json:"trinary_expectation"`
+}
+
+// SetPayload sets the payload and its hash. [Encode] drops white space between
+// the tokens of a raw value, so the hash of a payload as someone wrote it would
+// not fit the bytes as sent: SetPayload drops it first. It fails if payload is
+// not one JSON value.
+func (m *MeshMessage) SetPayload(payload []byte) error {
+	spelled, err := json.Marshal(jsontext.Value(payload), spelling)
+	if err != nil {
+		return fmt.Errorf("payload: %w", err)
+	}
+	m.Payload, m.PayloadHash = spelled, HashPayload(spelled)
+	return nil
 }
 
 // HashPayload is the payload_hash of a payload.
@@ -97,16 +112,21 @@ func contains(list []string, s string) bool {
 func (m *Coordinate) Check() error {
 	var c checks
 	c.that(m.MessageID != "", "message_id: missing")
-	c.text("message_id", m.MessageID, 128)
-	c.that(m.MessageID == Clean(m.MessageID), "message_id: has characters that are not printable")
-	c.that(len(m.Targets) <= MaxChildren && len(m.Except) <= MaxChildren, "target_agent_ids: more than a cluster has")
-	for _, id := range m.Targets {
-		c.name("agent", id)
-	}
+	c.word("message_id", m.MessageID)
+	c.word("correlation_id", m.CorrelationID)
+	c.word("causation_id", m.CausationID)
+	c.word("source_agent_id", m.Source)
+	c.word("routing_strategy", string(m.Routing))
+	c.word("verb", string(m.Verb))
+	c.agents("target_agent_ids", m.Targets)
+	c.agents("except", m.Except)
 	c.ms("ttl_ms", m.TTLMS)
+	c.count("attempt", m.Attempt, MaxCount)
+	c.that(m.Expect >= Conflict && m.Expect <= Ready, "trinary_expectation: %d is not −1, 0 or 1", m.Expect)
+	c.that(len(m.Payload) > 0, "payload: missing")
 	c.that(m.Priority >= 0 && m.Priority <= 3, "priority: %d is not 0 to 3", m.Priority)
 	c.number("payload_weight", m.PayloadWeight, 0, 1e6)
-	c.that(len(m.Payload) <= MaxBody, "payload: %d bytes is over the limit of %d", len(m.Payload), MaxBody)
+	c.value("payload", m.Payload)
 	c.that(m.PayloadHash == HashPayload(m.Payload), "payload_hash: does not fit the payload")
 	checkCapabilities(&c, m.Requires)
 	return c.err
@@ -138,7 +158,7 @@ type AckItem struct {
 	ArrivedAt    time.Time       `json:"actual_arrival_time"` // core's time by the host's estimate; of the first of Agents
 	ProcessingMS float64         `json:"processing_time_ms,omitzero"`
 	Again        bool            `json:"again,omitzero"` // worked once more under the same id, after a kill
-	Code         Code            `json:"code,omitempty"`  // with REFUSED, and with WORKED if the task failed
+	Code         Code            `json:"code,omitempty"` // with REFUSED, and with WORKED if the task failed
 	Detail       *ConflictDetail `json:"conflict_detail,omitzero"`
 	Answer       jsontext.Value  `json:"answer,omitzero"` // of a single agent
 }
@@ -168,22 +188,34 @@ func (a *Ack) Check() error {
 	c.name("host", a.Host)
 	c.place("cluster", a.Cluster, LevelCluster)
 	for i := range a.Items {
-		it := &a.Items[i]
-		c.that(it.MessageID != "" && len(it.MessageID) <= 128, "items: message_id: missing or too long")
-		c.that(it.State == Received || it.State == Prepared || it.State.Final(), "items: a host cannot say %s", it.State)
-		c.that(len(it.Agents) > 0 && len(it.Agents) <= MaxChildren, "items: agents: want 1 to %d", MaxChildren)
-		for _, id := range it.Agents {
-			c.name("agent", id)
-		}
-		c.ms("processing_time_ms", it.ProcessingMS)
-		c.that(it.Trinary >= Conflict && it.Trinary <= Ready, "trinary_state: %d is not −1, 0 or 1", it.Trinary)
-		c.that(len(it.Answer) <= MaxBody, "answer: %d bytes is over the limit of %d", len(it.Answer), MaxBody)
-		if d := it.Detail; d != nil {
-			c.text("conflict_detail: type", d.Type, 64)
-			d.Type, d.ContextHash = Clean(d.Type), Clean(d.ContextHash)
-		}
+		a.Items[i].check(&c)
+	}
+	if f := a.Frozen; f != nil {
+		c.count("frozen: frozen", f.Frozen, MaxChildren)
+		c.count("frozen: in_hand", f.InHand, MaxCount)
 	}
 	return c.err
+}
+
+func (it *AckItem) check(c *checks) {
+	c.that(it.MessageID != "", "items: message_id: missing")
+	c.word("items: message_id", it.MessageID)
+	c.that(it.State == Received || it.State == Prepared || it.State.Final(), "items: a host cannot say %s", it.State)
+	c.that(len(it.Agents) > 0, "items: agents: want at least one")
+	c.agents("items: agents", it.Agents)
+	c.ms("items: processing_time_ms", it.ProcessingMS)
+	c.that(it.Trinary >= Conflict && it.Trinary <= Ready, "items: trinary_state: %d is not −1, 0 or 1", it.Trinary)
+	c.word("items: code", string(it.Code))
+	c.value("items: answer", it.Answer)
+	if d := it.Detail; d != nil {
+		c.clean("items: conflict_detail: type", &d.Type, MaxWord)
+		c.clean("items: conflict_detail: context_hash", &d.ContextHash, MaxWord)
+		c.value("items: conflict_detail: expected_value", d.Expected)
+		c.value("items: conflict_detail: received_value", d.Received)
+		c.value("items: conflict_detail: conflicting_data", d.Data)
+		c.count("items: conflict_detail: divergence_depth", d.Depth, MaxCount)
+		c.count("items: conflict_detail: affects_agent_count", d.AffectsAgents, MaxCount)
+	}
 }
 
 // Fault is what INJECT does to emulated agents.
@@ -216,6 +248,7 @@ type Inject struct {
 func (i *Inject) Check() error {
 	var c checks
 	c.place("cluster", i.Cluster, LevelCluster)
+	c.agents("agents", i.Agents)
 	switch i.Fault {
 	case FaultSlow:
 		c.number("factor", i.Factor, 0.01, 1000)

@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // Hold tells who keeps a prepared message until its T (architecture, "Lead and
 // hold").
@@ -53,18 +56,22 @@ func (j *Join) Total() (n int) {
 	return n
 }
 
+var publicKey = regexp.MustCompile(`^U[A-Z2-7]{55}$`)
+
 // Check implements [Message].
 func (j *Join) Check() error {
 	var c checks
 	c.name("mesh", j.Mesh)
 	c.name("host", j.Host)
-	c.that(len(j.Key) == 56 && j.Key[0] == 'U', "key: want a public NATS user nkey of 56 characters beginning with U")
+	c.that(publicKey.MatchString(j.Key), "key: want a public NATS user nkey of 56 characters beginning with U")
 	c.that(len(j.Agents) > 0, "agents: want at least one")
-	total := 0
+	total, named := 0, map[string]bool{}
 	for _, a := range j.Agents {
 		if a.AgentID != "" {
 			c.name("agent", a.AgentID)
 			c.that(a.Count <= 1, "agents: %s: a named agent exists once, not %d times", a.AgentID, a.Count)
+			c.that(!named[a.AgentID], "agents: %s is named twice", a.AgentID)
+			named[a.AgentID] = true
 		}
 		c.that(a.Class.Valid(), "agents: agent_class: want one of A to F")
 		c.that(a.Count >= 0 && a.Count <= MaxAgentsPerHost, "agents: count: %d is out of range", a.Count)
@@ -122,6 +129,8 @@ func (j *Joined) Check() error {
 	c.name("host", j.Host)
 	c.that(len(j.Grants) > 0, "grants: want at least one")
 	for _, g := range j.Grants {
+		c.that(g.Sector >= 1 && g.Sector <= MaxSectors, "grants: sector: %d is out of range", g.Sector)
+		c.that(len(g.Clusters) > 0 && len(g.Clusters) <= MaxChildren, "grants: clusters: want 1 to %d", MaxChildren)
 		for _, cluster := range g.Clusters {
 			c.place("grants: clusters", cluster, LevelCluster)
 		}
@@ -149,8 +158,7 @@ func (h *Hello) Check() error {
 	c.name("mesh", h.Mesh)
 	c.name("host", h.Host)
 	c.place("cluster", h.Cluster, LevelCluster)
-	c.text("program", h.Program, 256)
-	h.Program = Clean(h.Program)
+	c.clean("program", &h.Program, 256)
 	return c.err
 }
 
@@ -196,9 +204,11 @@ type Welcome struct {
 func (w *Welcome) Check() error {
 	var c checks
 	c.place("cluster", w.Cluster, LevelCluster)
+	c.that(len(w.Agents) <= MaxChildren, "agents: %d is more than a cluster has (%d)", len(w.Agents), MaxChildren)
 	for i := range w.Agents {
 		w.Agents[i].check(&c)
 	}
+	c.agents("frozen: agents", w.Frozen.Agents)
 	c.that(w.HeartbeatMS >= 100 && w.HeartbeatMS <= 3_600_000, "heartbeat_ms: %d is out of range", w.HeartbeatMS)
 	c.that(w.MaxQueue >= 1 && w.MaxQueue <= 1_000_000, "max_queue: %d is out of range", w.MaxQueue)
 	return c.err

@@ -61,6 +61,8 @@ func (e *Error) Error() string {
 
 // Check implements [Message].
 func (e *Error) Check() error {
+	var c checks
 	e.Message, e.Hint = Clean(e.Message), Clean(e.Hint)
-	return nil
+	c.word("code", string(e.Code))
+	return c.err
 }

@@ -155,7 +155,7 @@ type FreezeOrder struct {
 	Seq      uint64 `json:"seq,omitzero"` // of its fact
 	Thaw     bool   `json:"thaw,omitzero"`
 	Undoes   uint64 `json:"undoes,omitzero"` // Seq of the order that this one takes back
-	Selector string `json:"selector"`         // canonical
+	Selector string `json:"selector"`        // canonical
 	// Resolved holds the agents for selectors with conditions that are
 	// resolved once (state, capability, impedance); nil: the selector itself
 	// holds, for newcomers too.

@@ -57,10 +57,9 @@ const (
 func (f *Freeze) Check() error {
 	var c checks
 	c.place("cluster", f.Cluster, LevelCluster)
-	c.that(len(f.Frozen.Agents) <= MaxChildren, "frozen: agents: %d is more than a cluster has", len(f.Frozen.Agents))
-	for _, id := range f.Frozen.Agents {
-		c.name("agent", id)
-	}
+	c.agents("frozen: agents", f.Frozen.Agents)
+	c.word("scope", string(f.Scope))
+	c.word("preserve_state_to", f.Keep)
 	f.Target = Clean(f.Target)
 	return c.err
 }

@@ -33,7 +33,7 @@ type Beat struct {
 	LatencyMS    float64 `json:"current_latency_ms"`
 	ProcessingMS float64 `json:"current_processing_ms"` // median, standard payload
 	QueueDepth   int     `json:"current_queue_depth"`
-	InHand       int     `json:"in_hand,omitzero"`      // begun and not ended
+	InHand       int     `json:"in_hand,omitzero"`       // begun and not ended
 	Reliability  float64 `json:"reliability_score"`      // 0–1, of the last hour
 	Drift        float64 `json:"drift_coefficient"`      // 1.4826·MAD/median of the one-way delay (rulings)
 	Worked       uint64  `json:"worked"`                 // messages worked since its incarnation began
@@ -49,7 +49,8 @@ func (h *Heartbeat) Check() error {
 	c.ms("host_rtt_ms", h.HostRTTMS)
 	c.number("clock_offset_ms", h.ClockOffsetMS, -1e12, 1e12)
 	c.ms("clock_error_ms", h.ClockErrorMS)
-	c.that(len(h.Agents) <= MaxChildren, "agents: %d is more than a cluster has", len(h.Agents))
+	c.count("lost_by_injection", h.Lost, MaxCount)
+	c.that(len(h.Agents) <= MaxChildren, "agents: %d is more than a cluster has (%d)", len(h.Agents), MaxChildren)
 	for i := range h.Agents {
 		h.Agents[i].check(&c)
 	}
@@ -65,9 +66,8 @@ func (b *Beat) check(c *checks) {
 	c.number("reliability_score", b.Reliability, 0, 1)
 	c.number("drift_coefficient", b.Drift, 0, 1e9)
 	c.that(b.Samples >= 0 && b.Samples <= 1_000_000, "samples: %d is out of range", b.Samples)
-	c.text("context_hash", b.ContextHash, 128)
 	if b.ContextHash != "" {
-		b.ContextHash = Clean(b.ContextHash)
+		c.clean("context_hash", &b.ContextHash, MaxWord)
 	}
 }
 
@@ -89,7 +89,13 @@ type HeartbeatAck struct {
 }
 
 // Check implements [Message].
-func (*HeartbeatAck) Check() error { return nil }
+func (a *HeartbeatAck) Check() error {
+	var c checks
+	if a.Frozen != nil {
+		c.agents("frozen: agents", a.Frozen.Agents)
+	}
+	return c.err
+}
 
 // ReportKind is what a host reports.
 type ReportKind string
@@ -120,7 +126,7 @@ type ReportItem struct {
 	Kind        ReportKind `json:"kind"`
 	AgentID     string     `json:"agent_id,omitempty"`
 	Incarnation uint64     `json:"incarnation,omitzero"` // of the agent, after it happened
-	At          time.Time  `json:"at"`                    // host's clock, corrected by its estimate of the core's
+	At          time.Time  `json:"at"`                   // host's clock, corrected by its estimate of the core's
 	Detail      string     `json:"detail,omitempty"`
 }
 
@@ -135,7 +141,7 @@ func (r *Report) Check() error {
 		if it.AgentID != "" {
 			c.name("agent", it.AgentID)
 		}
-		c.text("detail", it.Detail, MaxText)
+		c.word("items: kind", string(it.Kind))
 		it.Detail = Clean(it.Detail)
 	}
 	return c.err

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -80,16 +81,22 @@ type Message interface {
 const (
 	MaxPayload = 1 << 20  // bytes of one message; the broker's limit too
 	MaxBody    = 64 << 10 // bytes of a MeshMessage's payload or an answer; larger ones go by reference
+	MaxWord    = 128      // bytes of an id, a code or a hash
+	MaxCount   = 10_000_000
 )
 
 // ErrVersion is wrapped by [Decode] when the other side speaks another major
 // version.
 var ErrVersion = errors.New("other protocol version")
 
+// spelling is how every message is written: members of maps in order, strings
+// of raw values as they came. White space of raw values is dropped.
+var spelling = json.JoinOptions(json.Deterministic(true), jsontext.PreserveRawStrings(true))
+
 // Encode spells m. It panics on a message that cannot be spelled (NaN, invalid
 // UTF-8 in a name): that is a fault of the program, not of its input.
 func Encode(m Message) []byte {
-	data, err := json.Marshal(m, json.Deterministic(true))
+	data, err := json.Marshal(m, spelling)
 	if err != nil {
 		panic(fmt.Sprintf("wire: %s cannot be encoded: %v", m.header().Type, err))
 	}
@@ -98,25 +105,43 @@ func Encode(m Message) []byte {
 
 // Decode reads data into m, whose type must be want, and checks it. Unknown
 // members are kept; duplicate members, invalid UTF-8, another type, another
-// major version and values out of range are errors.
+// major version and values out of range are errors. After an error m holds
+// nothing that may be used.
 func Decode(data []byte, want Type, m Message) error {
 	if len(data) > MaxPayload {
 		return fmt.Errorf("%s: %d bytes is over the limit of %d", want, len(data), MaxPayload)
 	}
 	if err := json.Unmarshal(data, m); err != nil {
-		return fmt.Errorf("%s: %w", want, err)
+		return fmt.Errorf("%s: %w", want, versionFirst(data, err))
 	}
 	h := m.header()
 	if h.Type != want {
 		return fmt.Errorf("want a message of type %s, got %q", want, Clean(string(h.Type)))
 	}
-	if !Current.Speaks(h.V) {
-		return fmt.Errorf("%s: %w: it speaks %s, this program %s", want, ErrVersion, h.V, Current)
+	if err := h.V.speaks(); err != nil {
+		return fmt.Errorf("%s: %w", want, err)
 	}
 	if err := m.Check(); err != nil {
 		return fmt.Errorf("%s: %w", want, err)
 	}
 	return nil
+}
+
+// versionFirst tells the true reason why data does not fit a message: in
+// another major version a member may have another type.
+func versionFirst(data []byte, err error) error {
+	var h Header
+	if json.Unmarshal(data, &h) != nil {
+		return err
+	}
+	return cmp.Or(h.V.speaks(), err)
+}
+
+func (v Version) speaks() error {
+	if Current.Speaks(v) {
+		return nil
+	}
+	return fmt.Errorf("%w: it speaks %s, this program %s", ErrVersion, v, Current)
 }
 
 // PeekType reads only the type of a message.

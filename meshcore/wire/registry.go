@@ -15,7 +15,7 @@ type AgentImpedance struct {
 	LatencyMS     float64   `json:"current_latency_ms"`    // RTT core to agent and back, median of 100
 	ProcessingMS  float64   `json:"current_processing_ms"` // median of 100, standard payload
 	QueueDepth    int       `json:"current_queue_depth"`   //
-	InHand        int       `json:"in_hand,omitzero"`     // begun and not ended
+	InHand        int       `json:"in_hand,omitzero"`      // begun and not ended
 	LastHeartbeat time.Time `json:"last_heartbeat"`        // core's clock; zero: never heard
 
 	// Derived.
@@ -75,7 +75,7 @@ type ClusterSummary struct {
 	QuarantCount  int       `json:"quarantined_count"`
 	FrozenCount   int       `json:"frozen_count"`
 	SimCount      int       `json:"sim_count,omitzero"` // emulated
-	QueueDepth    int       `json:"queue_depth"`         // sum
+	QueueDepth    int       `json:"queue_depth"`        // sum
 	MeanMS        float64   `json:"mean_impedance"`
 	P95MS         float64   `json:"p95_impedance"`
 	Measured      int       `json:"measured"` // agents behind the means: without F and the silent

@@ -28,6 +28,7 @@ type ShardDelivery struct {
 	FrozenMS  map[string]float64 `json:"frozen_ms,omitempty"` // by ordinal, in decimal: ms that were spent FROZEN and have ended before a restart
 	Started   time.Time          `json:"started"`
 	Deadline  time.Time          `json:"deadline"`
+	Resumed   bool               `json:"resumed,omitzero"` // taken up after a restart: hosts may have it
 }
 
 // ShardHold tells a shard that the core doubts itself: until then nobody is
@@ -53,7 +54,7 @@ func (o *ShardOrder) Check() error {
 type ShardReport struct {
 	Header
 	Sector   int               `json:"sector"`
-	ID       string            `json:"id,omitempty"`      // of the order that this answers
+	ID       string            `json:"id,omitempty"`     // of the order that this answers
 	Started  bool              `json:"started,omitzero"` // the shard has started and needs its state
 	Err      *Error            `json:"error,omitzero"`
 	Freeze   *FreezeProgress   `json:"freeze,omitzero"`
@@ -67,14 +68,14 @@ func (*ShardReport) Check() error { return nil }
 // FreezeProgress tells how far a freeze or thaw has come in a sector.
 type FreezeProgress struct {
 	Seq       uint64    `json:"seq"`
-	Covered   int       `json:"covered"`            // agents of the sector whose flag the order set
-	Stopped   int       `json:"stopped"`            // of these, whose host obeys it
-	Waiting   int       `json:"waiting"`            // of these, whose host lives and has not answered yet
-	Silent    int       `json:"silent"`             // of these, whose host does not live; they are frozen when it returns
-	Hosts     []string  `json:"hosts,omitempty"`    // names of the hosts that do not live
+	Covered   int       `json:"covered"`           // agents of the sector whose flag the order set
+	Stopped   int       `json:"stopped"`           // of these, whose host obeys it
+	Waiting   int       `json:"waiting"`           // of these, whose host lives and has not answered yet
+	Silent    int       `json:"silent"`            // of these, whose host does not live; they are frozen when it returns
+	Hosts     []string  `json:"hosts,omitempty"`   // names of the hosts that do not live
 	Released  int       `json:"released,omitzero"` // messages that were FROZEN and are sent now
-	InHand    int       `json:"in_hand"`            // work that goes on in the stopped
-	StoppedAt time.Time `json:"stopped_at"`         // when the last stopped, core's time
+	InHand    int       `json:"in_hand"`           // work that goes on in the stopped
+	StoppedAt time.Time `json:"stopped_at"`        // when the last stopped, core's time
 }
 
 // DeliveryProgress is the present state of each of an operation's deliveries in

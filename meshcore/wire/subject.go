@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -88,6 +89,9 @@ func ParseUplink(subject string) (u Uplink, cluster Address, host string, err er
 	cluster, err = ParseAddress(t[2] + "." + t[3])
 	if err != nil {
 		return "", Address{}, "", fmt.Errorf("subject %q: %w", Clean(subject), err)
+	}
+	if !slices.Contains(Uplinks[:], Uplink(t[1])) || cluster.String() != t[2]+"."+t[3] {
+		return "", Address{}, "", fmt.Errorf("subject %q: want m.<uplink>.<sector>.<cluster>.<host>, an uplink of %v", Clean(subject), Uplinks)
 	}
 	if err := CheckName("host", t[4]); err != nil {
 		return "", Address{}, "", fmt.Errorf("subject %q: %w", Clean(subject), err)

@@ -55,7 +55,7 @@ func (t *Topology) Check() error {
 			at.Cluster = j + 1
 			once("cluster", cl.Name, at)
 			for class, n := range cl.Seats {
-				c.that(class.Valid() && n >= 0, "topology: cluster %s: class %s with %d seats", at, class, n)
+				c.that(class.Valid() && n >= 0 && n <= MaxChildren, "topology: cluster %s: class %s with %d seats", at, class, n)
 			}
 			c.that(cl.Total() >= 1 && cl.Total() <= MaxChildren, "topology: cluster %s has %d seats: want 1 to %d", at, cl.Total(), MaxChildren)
 		}
