@@ -42,7 +42,7 @@ func patience(attempts int) time.Duration { return min(slower*backoff(attempts),
 // never among them. Tell [Set.Sent] when it has been sent.
 func (s *Set) Due(now time.Time) (due wire.Bits) {
 	for _, n := range s.order {
-		if d := s.items[n]; !d.state.Final() && !d.frozen() && !d.next.After(now) && d.end().After(now) {
+		if d := s.items[n]; !d.state.Final() && !d.frozen() && !d.next.After(now) && s.end(d).After(now) {
 			due.Add(n)
 		}
 	}
@@ -50,18 +50,23 @@ func (s *Set) Due(now time.Time) (due wire.Bits) {
 }
 
 // end is when a delivery expires.
-func (d *delivery) end() time.Time {
+func (s *Set) end(d *delivery) time.Time {
+	end := d.expires
 	if d.state >= wire.Received {
-		return d.expires.Add(Grace)
+		end = end.Add(Grace)
 	}
-	return d.expires
+	if end.Before(s.notBefore) {
+		return s.notBefore
+	}
+	return end
 }
 
-// Sent notes that the message has been sent to agents.
+// Sent notes that the message has been sent to agents. One that was frozen
+// between [Set.Due] and now stays FROZEN, and will be SENT after the thaw.
 func (s *Set) Sent(now time.Time, agents wire.Bits) {
 	for n := range agents.All() {
 		d := s.items[n]
-		if d == nil || d.state.Final() || d.frozen() {
+		if d == nil || d.state.Final() {
 			continue
 		}
 		d.attempts++
@@ -139,7 +144,7 @@ func (d *delivery) unfrozen() wire.DeliveryState {
 func (s *Set) Expire(now time.Time) wire.Bits {
 	var over wire.Bits
 	for _, n := range s.order {
-		if d := s.items[n]; !d.state.Final() && !d.frozen() && !d.end().After(now) {
+		if d := s.items[n]; !d.state.Final() && !d.frozen() && !s.end(d).After(now) {
 			over.Add(n)
 		}
 	}
@@ -169,7 +174,7 @@ func (s *Set) NextWake(now time.Time) (wake time.Time) {
 		if d.state.Final() || d.frozen() {
 			continue
 		}
-		at := d.end()
+		at := s.end(d)
 		if d.next.Before(at) {
 			at = d.next
 		}

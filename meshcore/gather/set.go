@@ -28,6 +28,7 @@ type Set struct {
 	untaken   wire.Bits // final, not given to TakeFacts's caller yet
 	retold    wire.Bits // final and taken, worked again since
 	open      int       // not final
+	notBefore time.Time // nothing expires before: hosts are being asked after a restart
 }
 
 // delivery is one message to one agent.
@@ -42,17 +43,24 @@ type delivery struct {
 
 func (d *delivery) frozen() bool { return !d.frozenAt.IsZero() }
 
-// NewSet starts a sector's deliveries, or takes them up after a restart: those
-// of d.Final are final, as facts already, and all others are to be sent (again).
-// The time to live ends at d.Deadline, later by what d.FrozenMS holds for an
-// ordinal (in decimal); freezes that last are told with [Set.Freeze].
+// NewSet starts a sector's deliveries. The time to live ends at d.Deadline,
+// later by what d.FrozenMS holds for an ordinal (in decimal); freezes that last
+// are told with [Set.Freeze].
+//
+// With d.Resumed it takes them up after a restart: those of d.Final are final,
+// as facts already; all others are to be sent again, and none expires within
+// [Grace] from now, even if its time ran out meanwhile: its host may have worked
+// it and answers a repeat with the result.
 func NewSet(d wire.ShardDelivery, now time.Time) *Set {
 	left := d.Deadline.Sub(now)
 	s := &Set{
 		operation: d.Operation,
-		started:   now.Add(left - ms(d.Message.TTLMS)),
+		started:   now.Add(d.Started.Sub(now)),
 		items:     make(map[int]*delivery, d.Targets.Len()),
 		codes:     map[wire.Code]wire.Bits{},
+	}
+	if d.Resumed {
+		s.notBefore = now.Add(Grace)
 	}
 	for n := range d.Targets.All() {
 		frozen := ms(d.FrozenMS[strconv.Itoa(n)])
