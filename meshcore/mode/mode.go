@@ -3,21 +3,19 @@
 // numbers. It enforces nothing.
 package mode
 
-// Name is the name of an operational mode, as GLOBAL_STATS carries it.
-type Name string
-
-// The modes of 6.3, from the best to the worst.
+// The names of 6.3's modes, from the best to the worst, as GLOBAL_STATS carries
+// them.
 const (
-	Full             Name = "FULL"
-	DegradedLight    Name = "DEGRADED_LIGHT"
-	DegradedModerate Name = "DEGRADED_MODERATE"
-	DegradedSevere   Name = "DEGRADED_SEVERE"
-	Emergency        Name = "EMERGENCY"
+	Full             = "FULL"
+	DegradedLight    = "DEGRADED_LIGHT"
+	DegradedModerate = "DEGRADED_MODERATE"
+	DegradedSevere   = "DEGRADED_SEVERE"
+	Emergency        = "EMERGENCY"
 )
 
 // Mode is 6.3's OperationalMode.
 type Mode struct {
-	Name        Name
+	Name        string
 	Description string
 	// Restrictions say what to restrain, for people. They are shared by all
 	// callers and must not be changed.
