@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -64,7 +67,11 @@ type Broker struct {
 // so it costs the mesh next to nothing, and without it a power failure could
 // take two minutes of acknowledged facts.
 func StartBroker(o BrokerOptions) (*Broker, error) {
-	options, err := brokerOptions(&o)
+	return startBroker(o, Permissions(o.Keyring.Sectors()))
+}
+
+func startBroker(o BrokerOptions, p auth.Permissions) (*Broker, error) {
+	options, err := brokerOptions(&o, p)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +84,10 @@ func StartBroker(o BrokerOptions) (*Broker, error) {
 	if err := b.start(); err != nil {
 		b.Close()
 		return nil, explainStart(err, o)
+	}
+	if err := b.checkRecovered(o.StoreDir); err != nil {
+		b.Close()
+		return nil, err
 	}
 	b.url = s.ClientURL()
 	return b, nil
@@ -106,7 +117,7 @@ func (b *Broker) start() error {
 	}
 }
 
-func brokerOptions(o *BrokerOptions) (*server.Options, error) {
+func brokerOptions(o *BrokerOptions, p auth.Permissions) (*server.Options, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -125,7 +136,7 @@ func brokerOptions(o *BrokerOptions) (*server.Options, error) {
 	if err := checkStore(o.StoreDir); err != nil {
 		return nil, err
 	}
-	tokens, err := o.Keyring.BrokerJWTs(Permissions(o.Keyring.Sectors()))
+	tokens, err := o.Keyring.BrokerJWTs(p)
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
@@ -220,6 +231,35 @@ func taken(address string) bool {
 	}
 	l.Close()
 	return false
+}
+
+// checkRecovered returns an error unless every stream in the directory lives.
+// The server passes over one whose description is damaged with a warning; the
+// facts would then seem never to have been, and be begun anew in their place.
+func (b *Broker) checkRecovered(dir string) error {
+	account := b.keys.Account()
+	found, err := os.ReadDir(filepath.Join(dir, "jetstream", account, "streams"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("broker: %w: %w", ErrStorage, err)
+	}
+	living, err := b.server.JszAccount(&server.JSzOptions{Account: account, Streams: true, Limit: 1 << 16})
+	if err != nil {
+		return fmt.Errorf("broker: it does not say which streams it has: %w", err)
+	}
+	names := map[string]bool{}
+	for _, s := range living.Streams {
+		names[s.Name] = true
+	}
+	for _, entry := range found {
+		if name := entry.Name(); entry.IsDir() && !strings.HasPrefix(name, ".") && !names[name] {
+			return fmt.Errorf("broker: %w: stream %s in %s is damaged and was not recovered (run with --verbose for the server's words); "+
+				"nothing was touched: restore the directory from a backup", ErrStorage, name, dir)
+		}
+	}
+	return nil
 }
 
 // URL is where clients connect, such as nats://127.0.0.1:4222.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -194,6 +195,23 @@ func (c *Core) Run(ctx context.Context) error {
 // View is the registry as the orchestrator's replica has it: at most a second
 // behind the shards.
 func (c *Core) View() *registry.View { return c.view.Load() }
+
+// rowsOf yields the rows of a sector.
+func rowsOf(view *registry.View, sector int) iter.Seq[*wire.AgentImpedance] {
+	return func(yield func(*wire.AgentImpedance) bool) {
+		for cluster := range view.Topology().Sectors[sector-1].Clusters {
+			b := view.Block(wire.Address{Sector: sector, Cluster: cluster + 1})
+			if b == nil {
+				continue
+			}
+			for i := range b.Rows {
+				if !yield(&b.Rows[i]) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // Stats are the latest global statistics with mode and doubt; nil at first.
 func (c *Core) Stats() *wire.GlobalStats { return c.stats.Load() }

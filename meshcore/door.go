@@ -123,7 +123,7 @@ func (c *Core) TellFacts(facts []wire.Fact) {
 func (c *Core) Inject(ctx context.Context, targets wire.Targets, fault wire.Inject) (int, error) {
 	view := c.View()
 	for _, set := range targets {
-		for row := range view.Rows(set.Sector) {
+		for row := range rowsOf(view, set.Sector) {
 			if set.Agents.Has(row.Ordinal) && !row.Sim {
 				return 0, wire.Errorf(wire.CodeForbidden, "%s (%s) is not emulated: faults are injected into emulated agents only", row.AgentID, row.Address)
 			}
@@ -144,7 +144,7 @@ func (c *Core) names(targets wire.Targets) []string {
 	view := c.View()
 	var ids []string
 	for _, set := range targets {
-		for row := range view.Rows(set.Sector) {
+		for row := range rowsOf(view, set.Sector) {
 			if set.Agents.Has(row.Ordinal) {
 				ids = append(ids, row.AgentID)
 			}

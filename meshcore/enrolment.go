@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 
 	"mesh30k/meshcore/auth"
 	"mesh30k/meshcore/registry"
@@ -121,21 +120,13 @@ func (c *Core) Invite(ctx context.Context, t wire.Token) (string, error) {
 		return "", wire.Errorf(wire.CodeBadMessage, "a token must expire within %v from now", inviteMaxTTL)
 	}
 	t.ID, t.Uses = newTokenID(), max(1, t.Uses)
-	user, err := nkeys.CreateUser()
+	public, seed, err := auth.NewUserKey()
 	if err != nil {
-		return "", fmt.Errorf("making the token's key: %w", err)
-	}
-	seed, err := user.Seed()
-	if err != nil {
-		return "", fmt.Errorf("making the token's key: %w", err)
-	}
-	public, err := user.PublicKey()
-	if err != nil {
-		return "", fmt.Errorf("making the token's key: %w", err)
+		return "", err
 	}
 	jwt, err := c.opt.Keyring.TokenJWT(t.ID, public, t.Expires.Sub(now))
 	if err != nil {
-		return "", fmt.Errorf("signing the token: %w", err)
+		return "", err
 	}
 	if _, err := c.opt.Facts.Append(ctx, wire.Fact{
 		At: now, Kind: wire.FactTokenIssued, Actor: "core", Data: encodeData(t),
@@ -146,7 +137,7 @@ func (c *Core) Invite(ctx context.Context, t wire.Token) (string, error) {
 	c.enrolment.mu.Lock()
 	c.enrolment.tokens[t.ID] = t
 	c.enrolment.mu.Unlock()
-	return auth.Token{ID: t.ID, Mesh: c.opt.Topology.Mesh, URL: c.opt.URL, JWT: jwt, Seed: string(seed), What: t.What, Name: t.Name}.Encode(), nil
+	return auth.Token{ID: t.ID, Mesh: c.opt.Topology.Mesh, URL: c.opt.URL, JWT: jwt, Seed: seed, What: t.What, Name: t.Name}.Encode(), nil
 }
 
 func newTokenID() string {

@@ -109,7 +109,7 @@ func (f *freezer) carryOut(ctx context.Context, c *Core, r freezeRequest) error 
 func (c *Core) preserve() *wire.Preserved {
 	p := &wire.Preserved{Queues: map[wire.Address]int{}, Operations: c.ops.openIDs()}
 	for n := range c.opt.Topology.Sectors {
-		for row := range c.View().Rows(n + 1) {
+		for row := range rowsOf(c.View(), n+1) {
 			p.Agents++
 			if row.State.Heard() {
 				p.Active++

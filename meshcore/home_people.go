@@ -72,3 +72,29 @@ func (h *Home) Person(name string) (auth.Credentials, error) {
 	}
 	return c, err
 }
+
+// LocalPeople are the people whose credentials lie in the directory, with the
+// role for which the mesh's own keys signed them.
+func (h *Home) LocalPeople() ([]wire.Person, error) {
+	keys, err := h.Keyring()
+	if err != nil {
+		return nil, err
+	}
+	names, err := h.People()
+	if err != nil {
+		return nil, err
+	}
+	var people []wire.Person
+	for _, name := range names {
+		c, err := auth.LoadCredentials(h.credsPath(name))
+		if err != nil {
+			return nil, err
+		}
+		role, name, key, err := keys.RoleOf(c.JWT)
+		if err != nil {
+			return nil, err
+		}
+		people = append(people, wire.Person{Name: name, Role: wire.Role(role), Key: key})
+	}
+	return people, nil
+}

@@ -53,13 +53,27 @@ func (s *shard) onHello(l *lead, host string, m *nats.Msg, now time.Time) {
 	s.respond(m, &wire.Welcome{
 		Header:      wire.Head(wire.TypeWelcome),
 		Cluster:     l.cluster,
-		Agents:      s.reg.Enrolled(l.cluster, host),
+		Agents:      s.enrolled(l, host),
 		Frozen:      l.frozen,
 		HeartbeatMS: int(s.cfg.heartbeat / time.Millisecond),
 		MaxQueue:    s.cfg.maxQueue,
 		ReceivedAt:  now,
 		SentAt:      time.Now(),
 	})
+}
+
+// enrolled are the agents of a host in a cluster, as WELCOME tells them.
+func (s *shard) enrolled(l *lead, host string) []wire.Enrolled {
+	var agents []wire.Enrolled
+	for r := range s.reg.Rows(l.cluster) {
+		if r.Host == host {
+			agents = append(agents, wire.Enrolled{
+				AgentID: r.AgentID, Class: r.Class, Address: r.Address, Ordinal: r.Ordinal, Host: r.Host,
+				Capabilities: r.Capabilities, Hold: r.Hold, Labels: r.Labels, Sim: r.Sim,
+			})
+		}
+	}
+	return agents
 }
 
 // refuse says why a host may not speak here, nil if it may.
@@ -195,8 +209,8 @@ func (s *shard) reportFacts(l *lead, host string, talk *hostTalk, r *wire.Report
 		}
 		place := l.cluster
 		if it.AgentID != "" {
-			row, ok := s.reg.Agent(it.AgentID)
-			if !ok || row.Host != host {
+			row := s.reg.Agent(it.AgentID)
+			if row == nil || row.Host != host {
 				foreign = append(foreign, it.AgentID)
 				continue
 			}
@@ -206,7 +220,7 @@ func (s *shard) reportFacts(l *lead, host string, talk *hostTalk, r *wire.Report
 		case wire.ReportCrash:
 			s.reg.MarkOffline(it.AgentID)
 		case wire.ReportLeaving:
-			s.reg.HostDown(l.cluster, host)
+			s.reg.HostLeft(l.cluster, host)
 		}
 		facts = append(facts, wire.Fact{
 			ID: fmt.Sprintf("%s/%s/%d/%d/%d", host, l.cluster, r.Incarnation, r.Seq, i),

@@ -14,8 +14,8 @@ import (
 
 // Limits of what the orchestrator keeps of operations.
 const (
-	opsKept      = 200             // ended ones, for inspect
-	settleGrace  = 5 * time.Second // an ended operation waits so long for its last facts
+	opsKept     = 200             // ended ones, for inspect
+	settleGrace = 5 * time.Second // an ended operation waits so long for its last facts
 )
 
 // operations are the orchestrator's operations: open ones, and the latest ended.
@@ -180,10 +180,9 @@ func (o *operations) state(op *operation) (done, final bool, p wire.Progress) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := op.tally
-	counts := t.Counts()
 	p = wire.Progress{
-		Header: wire.Head(wire.TypeProgress), Operation: op.ID, States: stateNames(counts),
-		Done: t.Received(), Total: t.Addressed(),
+		Header: wire.Head(wire.TypeProgress), Operation: op.ID, States: t.States(),
+		Done: t.Received(), Total: op.Addressed.Len(),
 	}
 	if op.RequireAck {
 		p.Done = t.Acknowledged()
@@ -191,24 +190,14 @@ func (o *operations) state(op *operation) (done, final bool, p wire.Progress) {
 	return t.Done(op.RequireAck), t.Settled(), p
 }
 
-func stateNames(counts map[wire.DeliveryState]int) map[string]int {
-	names := map[string]int{}
-	for s, n := range counts {
-		if n > 0 {
-			names[s.String()] = n
-		}
-	}
-	return names
-}
-
 func (o *operations) result(op *operation, why string) wire.BroadcastResult {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := op.tally
 	return wire.BroadcastResult{
-		Operation: op.ID, Selected: op.Targets.Len(), Addressed: t.Addressed(),
+		Operation: op.ID, Selected: op.Targets.Len(), Addressed: op.Addressed.Len(),
 		Received: t.Received(), Acknowledged: t.Acknowledged(),
-		States: stateNames(t.Counts()), WorkedAgain: t.Again(), Why: why,
+		States: t.States(), WorkedAgain: t.WorkedAgain(), Why: why,
 		DurationMS: float64(time.Since(op.Started)) / float64(time.Millisecond), Settled: t.Settled(),
 	}
 }
@@ -286,7 +275,7 @@ func (c *Core) Deliveries(agentID string) []wire.DeliveryRecord {
 		if !op.Targets.Sector(row.Address.Sector).Has(row.Ordinal) {
 			continue
 		}
-		state, code := op.tally.State(row.Address.Sector, row.Ordinal)
+		state, code := op.tally.Of(row.Address.Sector, row.Ordinal)
 		records = append(records, wire.DeliveryRecord{MessageID: op.ID, Action: op.Action, State: state, Code: code, Started: op.Started})
 	}
 	return records

@@ -24,8 +24,10 @@ func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
 	blocks := make(chan *nats.Msg, 1<<16)
 	reports := make(chan *nats.Msg, 1<<14)
 	joins := make(chan *nats.Msg, 1<<10)
+	sums := make(chan *nats.Msg, 1<<12)
 	for subject, ch := range map[string]chan *nats.Msg{
 		wire.SubjectBlock: blocks, wire.SubjectShardsUp: reports, wire.SubjectJoin: joins,
+		wire.SubjectSectors: sums,
 	} {
 		sub, err := c.conn.ChanSubscribe(subject, ch)
 		if err != nil {
@@ -41,7 +43,7 @@ func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
 	// A join waits for its facts; the picture must not wait for joins.
 	go c.serveJoins(ctx, joins)
 
-	o := &picture{core: c, trendsAt: nextMinute(time.Now())}
+	o := &picture{core: c, counters: map[int]wire.ShardCounters{}, trendsAt: nextMinute(time.Now())}
 	view := time.NewTicker(viewInterval)
 	defer view.Stop()
 	for {
@@ -50,6 +52,8 @@ func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
 			return nil
 		case m := <-blocks:
 			o.fold(m)
+		case m := <-sums:
+			o.count(m)
 		case m := <-reports:
 			c.onReport(m)
 		case now := <-view.C:
@@ -66,6 +70,7 @@ type picture struct {
 	statsAt  time.Time // when statistics are published next
 	trendsAt time.Time
 	mode     string
+	counters map[int]wire.ShardCounters // latest of each sector
 }
 
 func (o *picture) fold(m *nats.Msg) {
@@ -77,6 +82,16 @@ func (o *picture) fold(m *nats.Msg) {
 	if o.core.replica.Apply(&b) {
 		o.dirty = true
 	}
+}
+
+// count keeps what a sector's summary says its leads have counted.
+func (o *picture) count(m *nats.Msg) {
+	var s wire.SectorSummary
+	if err := wire.Decode(m.Data, wire.TypeSectorSummary, &s); err != nil {
+		o.core.log.Error("summary of a sector not understood", "err", err)
+		return
+	}
+	o.counters[s.Sector] = s.Counters
 }
 
 func (o *picture) tick(ctx context.Context, now time.Time) {
@@ -92,6 +107,9 @@ func (o *picture) tick(ctx context.Context, now time.Time) {
 	stats := c.View().Stats()
 	stats.Header = wire.Head(wire.TypeGlobalStats)
 	stats.Mesh, stats.Timestamp, stats.CoreStarted = c.opt.Topology.Mesh, now, c.start
+	for _, counted := range o.counters {
+		stats.Counters.Add(counted)
+	}
 	c.suspect(ctx, now, &stats)
 	changed := o.setMode(now, &stats)
 	c.stats.Store(&stats)
@@ -113,7 +131,7 @@ func (o *picture) setMode(now time.Time, stats *wire.GlobalStats) (changed bool)
 	is, ok := mode.Of(stats.ActiveAgents, stats.TotalAgents)
 	name := ""
 	if ok {
-		name = is.Name
+		name = string(is.Name)
 	}
 	if stats.Doubt != "" {
 		name = o.mode

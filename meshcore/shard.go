@@ -41,7 +41,7 @@ type shard struct {
 	soonSet   bool
 	holdUntil time.Time // the core doubts itself: nobody is silent before
 	summaryAt time.Time
-	counters  wire.ShardCounters // what the registry does not count itself
+	counters  *wire.ShardCounters // the registry's; what it does not count is counted here
 	quit      chan struct{}
 }
 
@@ -71,6 +71,7 @@ func newShard(sector int, cfg *shardConfig) *shard {
 		soon:    time.NewTimer(time.Hour),
 		quit:    make(chan struct{}),
 	}
+	s.counters = s.reg.Counters()
 	for i := range cfg.topo.Sectors[sector-1].Clusters {
 		s.leads = append(s.leads, newLead(wire.Address{Sector: sector, Cluster: i + 1}))
 	}
@@ -173,7 +174,6 @@ func (s *shard) tick(now time.Time) {
 		s.summaryAt = now.Add(summaryInterval)
 		summary := s.reg.Summary(now)
 		summary.Header = wire.Head(wire.TypeSectorSummary)
-		summary.Counters.Add(s.counters)
 		s.publish(wire.SubjectSector(s.sector), &summary)
 	}
 	s.flush(now)

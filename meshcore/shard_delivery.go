@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"mesh30k/meshcore/gather"
+	"mesh30k/meshcore/registry"
 	"mesh30k/meshcore/wire"
 )
 
@@ -24,9 +25,48 @@ func (s *shard) deliver(order wire.ShardDelivery, now time.Time) {
 		return
 	}
 	d := &delivering{set: gather.NewSet(order, now), message: order.Message, dirty: true}
-	d.set.Freeze(now, s.frozenAgents())
+	s.relive(d.set, order.Started)
 	s.ops[order.Operation] = d
 	s.pump(d, now)
+}
+
+// relive tells a set of deliveries which freezes and thaws its agents have met
+// since its operation started: none for a new one but what holds now; after a
+// restart those too that came while the core was down. The time to live counts
+// from their facts.
+func (s *shard) relive(set *gather.Set, started time.Time) {
+	log := registry.NewFreezeLog(s.cfg.topo)
+	var before wire.Bits
+	for _, order := range s.freezes.Orders() {
+		if err := log.Append(order); err != nil {
+			continue // said when it came
+		}
+		after := s.frozenBy(log)
+		frozen, thawed := after.Clone(), before.Clone()
+		frozen.AndNot(before)
+		thawed.AndNot(after)
+		set.Freeze(latest(order.At, started), frozen)
+		set.Thaw(latest(order.At, started), thawed)
+		before = after
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// frozenBy are the agents of the sector that a log freezes.
+func (s *shard) frozenBy(log *registry.FreezeLog) wire.Bits {
+	var b wire.Bits
+	for row := range s.reg.Rows(wire.Address{Sector: s.sector}) {
+		if frozen, _ := log.Frozen(row); frozen {
+			b.Add(row.Ordinal)
+		}
+	}
+	return b
 }
 
 // freezeDeliveries lets the deliveries of newly frozen agents stand still and
@@ -40,7 +80,12 @@ func (s *shard) freezeDeliveries(before, after wire.Bits, now time.Time) (releas
 	}
 	for _, d := range s.ops {
 		d.set.Freeze(now, frozen)
-		released += d.set.Thaw(now, thawed).Len()
+		for n := range thawed.All() {
+			if state, ok := d.set.State(n); ok && state == wire.Frozen {
+				released++
+			}
+		}
+		d.set.Thaw(now, thawed)
 		d.dirty = true
 	}
 	s.flushSoon()
@@ -62,7 +107,7 @@ func (s *shard) pump(d *delivering, now time.Time) {
 	if d.dirty {
 		d.dirty = false
 		p := d.set.Progress()
-		p.Settled = d.writing == 0
+		p.Settled = d.set.Done() && d.writing == 0
 		s.tell(&wire.ShardReport{Delivery: &p})
 	}
 }
@@ -75,11 +120,12 @@ func (s *shard) send(d *delivering, due wire.Bits, now time.Time) {
 		if len(ids) == 0 {
 			continue
 		}
+		size := s.size(l.cluster)
 		for _, group := range s.byTTL(d.set, ids, now) {
 			m := &wire.Coordinate{Header: wire.Head(wire.TypeCoordinate), MeshMessage: d.message}
 			m.TTLMS = float64(group.ttl) / float64(time.Millisecond)
 			m.SentAt = time.Now()
-			if len(group.ids) == s.reg.Size(l.cluster) {
+			if len(group.ids) == size {
 				m.All, m.Targets = true, nil
 			} else {
 				m.All, m.Targets = false, group.ids
@@ -93,8 +139,8 @@ func (s *shard) send(d *delivering, due wire.Bits, now time.Time) {
 func (s *shard) downlink(l *lead, ids []string) string {
 	host := ""
 	for _, id := range ids {
-		row, ok := s.reg.Agent(id)
-		if !ok {
+		row := s.reg.Agent(id)
+		if row == nil {
 			continue
 		}
 		if host != "" && row.Host != host {
@@ -103,6 +149,14 @@ func (s *shard) downlink(l *lead, ids []string) string {
 		host = row.Host
 	}
 	return wire.SubjectHost(l.cluster, host)
+}
+
+// size is how many agents a cluster has.
+func (s *shard) size(cluster wire.Address) (n int) {
+	for range s.reg.Rows(cluster) {
+		n++
+	}
+	return n
 }
 
 type ttlGroup struct {
@@ -199,8 +253,8 @@ func (s *shard) onAckItem(l *lead, host string, talk *hostTalk, it *wire.AckItem
 	var said wire.Bits
 	var foreign []string
 	for _, id := range it.Agents {
-		row, ok := s.reg.Agent(id)
-		if !ok || row.Host != host || row.Address.InCluster() != l.cluster {
+		row := s.reg.Agent(id)
+		if row == nil || row.Host != host || row.Address.InCluster() != l.cluster {
 			foreign = append(foreign, id)
 			continue
 		}

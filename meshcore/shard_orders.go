@@ -97,7 +97,7 @@ func (s *shard) onFreezeOrder(order wire.FreezeOrder, now time.Time) {
 		return
 	}
 	f := &freezing{order: order, since: now}
-	s.reg.SetFrozen(now, s.freezes)
+	s.reg.SetFrozen(s.freezes, nil)
 	after := s.frozenAgents()
 	f.covered = s.coveredBy(order, before, after)
 	f.released = s.freezeDeliveries(before, after, now)
@@ -119,7 +119,7 @@ func (s *shard) coveredBy(order wire.FreezeOrder, before, after wire.Bits) wire.
 		return changed
 	}
 	for n := range after.All() {
-		if row, ok := s.reg.ByOrdinal(n); ok {
+		if row := s.reg.ByOrdinal(n); row != nil {
 			if _, seq := s.freezes.Frozen(row); seq != order.Seq {
 				covered.Remove(n)
 			}
@@ -128,9 +128,10 @@ func (s *shard) coveredBy(order wire.FreezeOrder, before, after wire.Bits) wire.
 	return covered
 }
 
+// frozenAgents are those whose flag is set now.
 func (s *shard) frozenAgents() wire.Bits {
 	var b wire.Bits
-	for row := range s.reg.Rows() {
+	for row := range s.reg.Rows(wire.Address{Sector: s.sector}) {
 		if row.Frozen {
 			b.Add(row.Ordinal)
 		}
@@ -148,7 +149,7 @@ func (s *shard) tellHosts(order wire.FreezeOrder) {
 		scope = wire.ScopeGlobal
 	}
 	for _, l := range s.leads {
-		state := s.reg.FrozenState(l.cluster, s.freezes)
+		state := s.reg.FrozenState(l.cluster)
 		if state.Seq == l.frozen.Seq {
 			continue
 		}
@@ -163,10 +164,10 @@ func (s *shard) tellHosts(order wire.FreezeOrder) {
 // refreeze applies the standing freezes to newcomers and tells their hosts.
 func (s *shard) refreeze(now time.Time) {
 	before := s.frozenAgents()
-	s.reg.SetFrozen(now, s.freezes)
+	s.reg.SetFrozen(s.freezes, nil)
 	s.freezeDeliveries(before, s.frozenAgents(), now)
 	for _, l := range s.leads {
-		l.frozen = s.reg.FrozenState(l.cluster, s.freezes)
+		l.frozen = s.reg.FrozenState(l.cluster)
 	}
 }
 
@@ -199,14 +200,14 @@ func (s *shard) freezeProgress(f *freezing) wire.FreezeProgress {
 	silent := map[string]bool{}
 	counted := map[*hostTalk]bool{}
 	for n := range f.covered.All() {
-		row, ok := s.reg.ByOrdinal(n)
-		if !ok {
+		row := s.reg.ByOrdinal(n)
+		if row == nil {
 			continue
 		}
 		l := s.leads[row.Address.Cluster-1]
 		talk := l.host(row.Host)
 		switch {
-		case talk.obeys >= l.frozen.Seq && talk.obeys >= f.order.Seq:
+		case talk.obeys >= l.frozen.Seq:
 			p.Stopped++
 			if !counted[talk] {
 				counted[talk] = true
