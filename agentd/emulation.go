@@ -11,10 +11,10 @@ import "time"
 // source of its own needs no lock and repeats itself.
 type Emulation interface {
 	// Leg draws one one-way trip between host and agent: how long it takes, or
-	// that it is lost. A lost trip of a message is as if it had never come (the
-	// core sends it again); a lost trip of a result is answered from the
-	// journal when the core asks again; a lost trip of a heartbeat leaves the
-	// agent out of that HEARTBEAT, and is counted in it.
+	// that it is lost. A lost message is sent to the agent again by its host,
+	// which has acknowledged it; a lost result is told when the core asks
+	// again; a lost heartbeat leaves the agent out of that HEARTBEAT, and is
+	// counted in it.
 	Leg(now time.Time) (delay time.Duration, lost bool)
 
 	// Serve is asked once at each begin of work: how long it takes (0 or more)

@@ -110,8 +110,39 @@ func NewHost(cfg Config) (*Host, error) {
 // It returns nil after a drain, and an error if the journal cannot be opened
 // or written or Connect refuses. A broker that is away or turns the host away
 // is no error: the host tries again for ever. Run is called once.
-func (h *Host) Run(ctx context.Context) error {
-	return errors.New("not yet")
+func (h *Host) Run(ctx context.Context) (err error) {
+	j, err := h.openJournal()
+	if err != nil {
+		return err
+	}
+	working, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	l := h.newLoop(working, j)
+	defer func() { err = errors.Join(err, l.close(cancel)) }()
+	if err := j.flush(l.now); err != nil {
+		return err
+	}
+	if err := l.connect(); err != nil {
+		return err
+	}
+	return l.run(ctx)
+}
+
+// openJournal opens the journal and counts this start in it.
+func (h *Host) openJournal() (*journal, error) {
+	now := time.Now()
+	j := newJournal()
+	if h.cfg.Journal != "" {
+		var damaged int
+		var err error
+		if j, damaged, err = openJournal(h.cfg.Journal, h.cfg.Sync, now); err != nil {
+			return nil, fmt.Errorf("agentd: host %s: %w", h.cfg.Host, err)
+		}
+		if damaged > 0 {
+			h.log.Warn("lines of the journal were damaged and are lost; messages in them may be worked again", "lines", damaged)
+		}
+	}
+	j.start(now)
+	return j, nil
 }
 
 // Stats counts what a host has done since it was made.
