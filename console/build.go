@@ -99,7 +99,13 @@ func (b *builder) action() (Action, error) {
 				WithHint("usage: %s", b.entry.Usage())
 		}
 	}
-	return b.value.Interface().(Action), nil
+	a := b.value.Interface().(Action)
+	if c, ok := a.(interface{ check() error }); ok {
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
 }
 
 func placeholder(a *Arg) string {

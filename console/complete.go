@@ -52,7 +52,7 @@ func appendNames(list []string, number, name string) []string {
 	return list
 }
 
-func sortedKeys(set map[string]bool) []string {
+func sortedKeys[V any](set map[string]V) []string {
 	list := make([]string, 0, len(set))
 	for k := range set {
 		list = append(list, k)

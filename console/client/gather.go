@@ -1,6 +1,8 @@
 package client
 
 import (
+	"strings"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/nats-io/nats.go"
@@ -13,6 +15,7 @@ type gatherer struct {
 	id string
 	answers
 	rows []jsontext.Value
+	text strings.Builder // that came with the rows
 }
 
 // take handles one answer; an outcome ends the gathering. A message of a type
@@ -62,6 +65,7 @@ func (g *gatherer) keep(r wire.Records) {
 		g.Rows(r.Rows)
 		return
 	}
+	g.text.WriteString(r.Text)
 	g.rows = append(g.rows, r.Rows...)
 }
 
@@ -85,6 +89,7 @@ func (g *gatherer) end(data []byte) *wire.Outcome {
 	if out.ID != g.id {
 		return nil // the late end of something else
 	}
+	out.Text = g.text.String() + out.Text
 	if g.Rows == nil && g.rows != nil {
 		joined, err := join(out.Data, g.rows)
 		if err != nil {
