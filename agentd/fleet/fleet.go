@@ -1,0 +1,155 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"mesh30k/agentd"
+	"mesh30k/meshcore/wire"
+)
+
+// Config says which places a fleet has and how its agents behave in them.
+type Config struct {
+	// Joined are the fleet's places: one host a grant.
+	Joined *wire.Joined
+	// Agents is how many live in all these places together; churn is shared
+	// out over them.
+	Agents  int
+	Seed    uint64 // of all behaviour
+	Profile Profile
+
+	// Connect opens the connection of the host of a grant with opts; it is
+	// [agentd.Config]'s, and may be called from several goroutines.
+	Connect func(g wire.Grant, opts ...nats.Option) (*nats.Conn, error)
+
+	// Journal is the folder of the hosts' journals, one folder a sector in it.
+	// Empty: they are kept in memory and end with the fleet.
+	Journal string
+	// Spread is the time over which the hosts are started, so that a broker is
+	// not met by all at once; default 2 s.
+	Spread time.Duration
+	// DrainTimeout is [agentd.Config]'s; default 5 s: whoever works longer is
+	// emulated.
+	DrainTimeout time.Duration
+
+	Program string       // name and version, for the operator
+	Log     *slog.Logger // default: slog.Default()
+}
+
+// Defaults of a fleet.
+const (
+	DefaultSpread = 2 * time.Second
+	DefaultDrain  = 5 * time.Second
+)
+
+// Fleet is N emulated agents: one [agentd.Host] a sector, each with a goroutine
+// and a connection of its own.
+type Fleet struct {
+	cfg   Config
+	hosts []*agentd.Host
+}
+
+// New makes a fleet; it opens nothing yet. It refuses a configuration that
+// cannot run.
+func New(cfg Config) (*Fleet, error) {
+	if cfg.Joined == nil || len(cfg.Joined.Grants) == 0 {
+		return nil, errors.New("fleet: no places were granted; join the mesh first")
+	}
+	if cfg.Connect == nil {
+		return nil, errors.New("fleet: no way to connect was given")
+	}
+	if bad := cfg.Profile.check(); bad != nil {
+		return nil, fmt.Errorf("fleet: profile: %w", bad)
+	}
+	if cfg.Spread <= 0 {
+		cfg.Spread = DefaultSpread
+	}
+	if cfg.DrainTimeout <= 0 {
+		cfg.DrainTimeout = DefaultDrain
+	}
+	f := &Fleet{cfg: cfg}
+	models := models(&cfg.Profile, cfg.Agents)
+	for _, g := range cfg.Joined.Grants {
+		h, err := agentd.NewHost(f.hostConfig(g, models))
+		if err != nil {
+			return nil, fmt.Errorf("fleet: sector %d: %w", g.Sector, err)
+		}
+		f.hosts = append(f.hosts, h)
+	}
+	return f, nil
+}
+
+func (f *Fleet) hostConfig(g wire.Grant, models map[wire.Class]*Model) agentd.Config {
+	c := agentd.Config{
+		Mesh:     f.cfg.Joined.Mesh,
+		Host:     f.cfg.Joined.Host,
+		Sector:   g.Sector,
+		Clusters: g.Clusters,
+		Connect: func(opts ...nats.Option) (*nats.Conn, error) {
+			return f.cfg.Connect(g, opts...)
+		},
+		Emulate: func(a wire.Enrolled) agentd.Emulation {
+			return NewAgent(models[a.Class], f.cfg.Seed, a.AgentID)
+		},
+		Program:      f.cfg.Program,
+		DrainTimeout: f.cfg.DrainTimeout,
+		Peers:        len(f.cfg.Joined.Grants),
+		Log:          f.cfg.Log,
+	}
+	c.ClockOffset = f.clock(g.Sector)
+	if f.cfg.Journal != "" {
+		c.Journal = filepath.Join(f.cfg.Journal, "sector-"+strconv.Itoa(g.Sector))
+	}
+	return c
+}
+
+// clock draws what is wrong with the clock of a sector's host.
+func (f *Fleet) clock(sector int) (offset time.Duration) {
+	rng := stream(f.cfg.Seed, "clock of sector "+strconv.Itoa(sector))
+	r := rand.New(&rng)
+	return millis(f.cfg.Profile.Host.ClockOffsetMS * r.NormFloat64())
+}
+
+// Run hosts the agents until ctx ends, then drains all hosts and returns nil.
+// If a host cannot run, because its journal cannot be opened or written, all
+// are drained and its error is returned. Run is called once.
+func (f *Fleet) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	errs := make([]error, len(f.hosts))
+	var running sync.WaitGroup
+	for i, h := range f.hosts {
+		running.Go(func() {
+			if !pause(ctx, f.cfg.Spread*time.Duration(i)/time.Duration(len(f.hosts))) {
+				return
+			}
+			if err := h.Run(ctx); err != nil {
+				errs[i] = fmt.Errorf("fleet: sector %d: %w", f.cfg.Joined.Grants[i].Sector, err)
+				stop()
+			}
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// pause waits for d; false if ctx ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
