@@ -8,7 +8,7 @@ import (
 )
 
 // item adds one value to c.
-func (p *parser) item(c *condition, at int, text string) error {
+func (p *selectorParser) item(c *condition, at int, text string) error {
 	switch c.field {
 	case onSector:
 		return p.sector(c, at, text)
@@ -46,7 +46,7 @@ var (
 )
 
 // sector reads a number, a range, a name or the specification's SECTOR-12.
-func (p *parser) sector(c *condition, at int, text string) error {
+func (p *selectorParser) sector(c *condition, at int, text string) error {
 	m := numberRange.FindStringSubmatch(text)
 	if m == nil {
 		a, err := ParseAddress(text)
@@ -80,7 +80,7 @@ func placeNumber(digits string) int {
 }
 
 // place reads a cluster or an agent: an address, a range of them, or a name.
-func (p *parser) place(c *condition, at int, text string, level Level) error {
+func (p *selectorParser) place(c *condition, at int, text string, level Level) error {
 	if m := placeSpan.FindStringSubmatch(text); m != nil {
 		return p.placeRange(c, at, text, level, m[1], m[2])
 	}
@@ -98,7 +98,7 @@ func (p *parser) place(c *condition, at int, text string, level Level) error {
 	return p.addPlace(c, at, a)
 }
 
-func (p *parser) addPlace(c *condition, at int, a Address) error {
+func (p *selectorParser) addPlace(c *condition, at int, a Address) error {
 	if p.places++; p.places > maxPlaces {
 		return p.fail(at, "name what they have in common, or use a label", "more than %d places", maxPlaces)
 	}
@@ -107,7 +107,7 @@ func (p *parser) addPlace(c *condition, at int, a Address) error {
 }
 
 // placeRange reads a range of places of one parent: 7.4-7.6, 7.4.12-19.
-func (p *parser) placeRange(c *condition, at int, text string, level Level, from, to string) error {
+func (p *selectorParser) placeRange(c *condition, at int, text string, level Level, from, to string) error {
 	low, err := ParseAddress(from)
 	if err == nil && low.Level() != level {
 		return p.otherLevel(at, from, low)
@@ -138,7 +138,7 @@ func (p *parser) placeRange(c *condition, at int, text string, level Level, from
 
 // name adds the name of a sector or cluster, or an agent's id; err is why it is
 // not an address.
-func (p *parser) name(c *condition, at int, text string, err error) error {
+func (p *selectorParser) name(c *condition, at int, text string, err error) error {
 	if text[0] >= '0' && text[0] <= '9' {
 		return p.fail(at, "such as "+examples[c.field], "%v", err)
 	}
@@ -150,7 +150,7 @@ func (p *parser) name(c *condition, at int, text string, err error) error {
 	return nil
 }
 
-func (p *parser) otherLevel(at int, text string, a Address) error {
+func (p *selectorParser) otherLevel(at int, text string, a Address) error {
 	hint := "want " + examples[onSector]
 	if a.Level() > LevelMesh {
 		hint = "want " + fieldNames[a.Level()-LevelSector] + "=" + a.String()
@@ -158,7 +158,7 @@ func (p *parser) otherLevel(at int, text string, a Address) error {
 	return p.fail(at, hint, "%q is %s", shorten(text), [...]string{"the mesh", "a sector", "a cluster", "an agent"}[a.Level()])
 }
 
-func (p *parser) class(c *condition, at int, text string) error {
+func (p *selectorParser) class(c *condition, at int, text string) error {
 	if m := classRange.FindStringSubmatch(text); m != nil {
 		low, _ := ParseClass(m[1])
 		high, _ := ParseClass(m[2])
@@ -178,7 +178,7 @@ func (p *parser) class(c *condition, at int, text string) error {
 	return nil
 }
 
-func (p *parser) state(c *condition, at int, text string) error {
+func (p *selectorParser) state(c *condition, at int, text string) error {
 	name := strings.ToLower(text)
 	i := slices.Index(stateNames[:], name)
 	if i < 0 {

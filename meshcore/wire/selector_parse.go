@@ -15,7 +15,7 @@ import (
 // impedance, and any case. Errors are *[Error] of code bad_message and say
 // where, and what would be right.
 func ParseSelector(s string) (Selector, error) {
-	p := parser{text: s}
+	p := selectorParser{text: s}
 	conds, err := p.target()
 	if err != nil {
 		return Selector{}, err
@@ -27,14 +27,14 @@ func ParseSelector(s string) (Selector, error) {
 	return sel, nil
 }
 
-// parser reads one target. Offsets are bytes of text.
-type parser struct {
+// selectorParser reads one target. Offsets are bytes of text.
+type selectorParser struct {
 	text   string
 	places int // addresses so far
 }
 
 // fail makes an error about what stands at byte offset at.
-func (p *parser) fail(at int, hint, format string, args ...any) error {
+func (p *selectorParser) fail(at int, hint, format string, args ...any) error {
 	shown := p.text
 	if len(shown) > 80 {
 		shown = shown[:80] + "…"
@@ -49,7 +49,7 @@ func (p *parser) fail(at int, hint, format string, args ...any) error {
 
 const hintTarget = `want "mesh", a place such as 7 or 7.4.12, or conditions such as sector=3-9,class!=F`
 
-func (p *parser) target() ([]condition, error) {
+func (p *selectorParser) target() ([]condition, error) {
 	switch {
 	case len(p.text) > MaxSelector:
 		return nil, p.fail(0, "name fewer, or use a label", "it has %d bytes, the limit is %d", len(p.text), MaxSelector)
@@ -102,7 +102,7 @@ func pieces(s string, at int, separator string) func(func(int, string) bool) {
 }
 
 // condition reads one condition that stands at byte offset at.
-func (p *parser) condition(at int, text string) (c condition, err error) {
+func (p *selectorParser) condition(at int, text string) (c condition, err error) {
 	i := strings.IndexAny(text, "=!<>")
 	if i < 0 {
 		if c.field, err = p.bare(at, text); err != nil {
@@ -125,7 +125,7 @@ func (p *parser) condition(at int, text string) (c condition, err error) {
 }
 
 // operator reads c's operator at the beginning of text and returns what follows it.
-func (p *parser) operator(c *condition, at int, text string) (rest string, err error) {
+func (p *selectorParser) operator(c *condition, at int, text string) (rest string, err error) {
 	op := slices.IndexFunc(operatorNames[:], func(name string) bool { return strings.HasPrefix(text, name) })
 	if op < 0 {
 		return "", p.fail(at, "to exclude write "+c.key()+"!=…", `a lone "!"`)
@@ -143,7 +143,7 @@ func (p *parser) operator(c *condition, at int, text string) (rest string, err e
 }
 
 // bare tells what a condition without an operator is about.
-func (p *parser) bare(at int, text string) (field, error) {
+func (p *selectorParser) bare(at int, text string) (field, error) {
 	first, _, _ := strings.Cut(text, "|")
 	first = strings.TrimSpace(first)
 	if len(first) > 5 && strings.EqualFold(first[:6], "class_") {
@@ -166,7 +166,7 @@ func (p *parser) bare(at int, text string) (field, error) {
 }
 
 // key reads the name of a condition.
-func (p *parser) key(c *condition, at int, key string) error {
+func (p *selectorParser) key(c *condition, at int, key string) error {
 	lower := strings.ToLower(key)
 	if name, ok := strings.CutPrefix(lower, "label."); ok {
 		c.field, c.label = onLabel, name
@@ -188,7 +188,7 @@ func (p *parser) key(c *condition, at int, key string) error {
 }
 
 // bound reads an impedance in ms.
-func (p *parser) bound(c *condition, at int, text string) error {
+func (p *selectorParser) bound(c *condition, at int, text string) error {
 	digits := strings.TrimSpace(strings.TrimSuffix(strings.ToLower(text), "ms"))
 	v, err := strconv.ParseFloat(digits, 64)
 	if err != nil || math.IsNaN(v) || v < 0 || v > 1e9 || strings.ContainsAny(digits, "_xXpP+") {
@@ -199,7 +199,7 @@ func (p *parser) bound(c *condition, at int, text string) error {
 }
 
 // list reads the values of a condition.
-func (p *parser) list(c *condition, at int, text string) error {
+func (p *selectorParser) list(c *condition, at int, text string) error {
 	for at, item := range pieces(text, at, "|") {
 		if item == "" {
 			return p.fail(min(at, len(p.text)), "such as "+examples[c.field], "a value of %s is missing", c.key())
