@@ -51,8 +51,8 @@ func (s schema) steps() []string {
 func (s schema) recognise(ctx context.Context, db *sql.DB) error {
 	var mark, version, tables int
 	for pragma, into := range map[string]*int{
-		"PRAGMA application_id":               &mark,
-		"PRAGMA user_version":                 &version,
+		"PRAGMA application_id":              &mark,
+		"PRAGMA user_version":                &version,
 		"SELECT count(*) FROM sqlite_schema": &tables,
 	} {
 		if err := db.QueryRowContext(ctx, pragma).Scan(into); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -55,6 +56,7 @@ type Store struct {
 	trends  *database
 	options Options
 	cursor  atomic.Uint64
+	closed  sync.Once
 }
 
 // Open opens or makes history.db and trends.db in dir, which is made if need
@@ -170,9 +172,13 @@ func (s *Store) Usage(ctx context.Context) ([]FileUsage, error) {
 }
 
 // Close waits for queries and transactions that run, and closes the files.
-func (s *Store) Close() error {
-	return errors.Join(
-		explain("close", s.history.path, s.history.close()),
-		explain("close", s.trends.path, s.trends.close()),
-	)
+// Closing again does nothing.
+func (s *Store) Close() (err error) {
+	s.closed.Do(func() {
+		err = errors.Join(
+			explain("close", s.history.path, s.history.close()),
+			explain("close", s.trends.path, s.trends.close()),
+		)
+	})
+	return err
 }

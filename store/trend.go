@@ -70,8 +70,12 @@ func openSpan(tx *transaction, at int64) error {
 	return err
 }
 
-// maxTrendMS bounds a mean, so that sums of it stay whole numbers: ten years.
-const maxTrendMS = 10 * 365 * 24 * 3600 * 1000
+// What is summed up is bounded, so that an hour's sum fits into 63 bits: a mean
+// by a year, the agents measured by more than a cluster has.
+const (
+	maxTrendMS  = 365 * 24 * 3600 * 1000
+	maxMeasured = 10 * wire.MaxChildren
+)
 
 func checkTrend(r *wire.TrendRow) error {
 	if r.Cluster.Level() != wire.LevelCluster {
@@ -81,9 +85,12 @@ func checkTrend(r *wire.TrendRow) error {
 		return fmt.Errorf("trend of %s: minute %s is out of range", r.Cluster, r.Minute)
 	}
 	for _, ms := range []float64{r.MeanMS, r.P95MS} {
-		if !(ms >= 0 && ms <= maxTrendMS) {
+		if !(ms >= 0) || math.IsInf(ms, 1) {
 			return fmt.Errorf("trend of %s: %v ms is out of range", r.Cluster, ms)
 		}
+	}
+	if r.Measured > maxMeasured {
+		return fmt.Errorf("trend of %s: %d agents measured are more than a cluster has", r.Cluster, r.Measured)
 	}
 	for _, n := range []int{r.Agents, r.Active, r.Degraded, r.Unstable, r.Offline, r.Quarantined, r.Frozen, r.Queue, r.Measured} {
 		if n < 0 || n > 1<<40 {
@@ -94,9 +101,11 @@ func checkTrend(r *wire.TrendRow) error {
 }
 
 // weigh turns a mean in ms into the sum that is stored: whole microseconds, so
-// that sums come out alike in whatever order they are added up.
+// that sums come out alike in whatever order they are added up. A mean of more
+// than a year counts as a year: one absurd cluster must not cost all others the
+// minute.
 func weigh(ms float64, measured int) int64 {
-	return int64(math.Round(ms * 1000 * float64(measured)))
+	return int64(math.Round(min(ms, maxTrendMS) * 1000 * float64(measured)))
 }
 
 // Horizon is what the trends cover: from the first minute to the end of the
@@ -119,8 +128,8 @@ const selectTrends = `SELECT t.at, t.sector, t.cluster, sum(1.0 * t.agents / t.m
 	sum(1.0 * t.degraded / t.minutes), sum(1.0 * t.unstable / t.minutes), sum(1.0 * t.offline / t.minutes),
 	sum(1.0 * t.quarantined / t.minutes), sum(1.0 * t.frozen / t.minutes), sum(1.0 * t.queue / t.minutes),
 	sum(1.0 * t.measured / t.minutes),
-	coalesce(sum(t.mean_us) / 1000.0 / nullif(sum(t.measured), 0), 0),
-	coalesce(sum(t.p95_us) / 1000.0 / nullif(sum(t.measured), 0), 0)
+	coalesce(total(t.mean_us) / 1000.0 / nullif(sum(t.measured), 0), 0),
+	coalesce(total(t.p95_us) / 1000.0 / nullif(sum(t.measured), 0), 0)
 	FROM span s CROSS JOIN trend t ON t.at = s.at `
 
 // TrendsAt returns all clusters' rows of the minute that holds t, or, where
