@@ -259,3 +259,12 @@ func (c *Core) orderAndWait(ctx context.Context, sector int, o *wire.ShardOrder)
 	}
 	return nil
 }
+
+// Complete fills in of statistics computed from a view what only the core knows.
+func (c *Core) Complete(s wire.GlobalStats) wire.GlobalStats {
+	s.Mesh, s.CoreStarted = c.opt.Topology.Mesh, c.start
+	if latest := c.Stats(); latest != nil {
+		s.Mode, s.Doubt, s.Counters = latest.Mode, latest.Doubt, latest.Counters
+	}
+	return s
+}

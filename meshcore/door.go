@@ -21,8 +21,7 @@ const doorLimit = 1024
 type Actor func(ctx context.Context, person string, do wire.Do, send func(wire.Message))
 
 // ServeDoor takes the actions of all people on m.do.* and hands them to act,
-// until ctx ends; then it waits for those under way. The replica step, which
-// only reads, it answers itself.
+// until ctx ends; then it waits for those under way.
 func (c *Core) ServeDoor(ctx context.Context, act Actor) error {
 	requests := make(chan *nats.Msg, 4*doorLimit)
 	sub, err := c.conn.ChanSubscribe(wire.SubjectDo, requests)
@@ -65,10 +64,6 @@ func (c *Core) serve(ctx context.Context, m *nats.Msg, act Actor) {
 	if !strings.HasPrefix(m.Reply, wire.InboxPrefix(person)+".") {
 		return // answers go to the person who asks, and to nobody else
 	}
-	if do.Step == wire.StepReplica {
-		c.sendReplica(m, do)
-		return
-	}
 	act(ctx, person, do, func(answer wire.Message) { c.reply(m, answer) })
 }
 
@@ -78,20 +73,6 @@ func refusal(id string, err *wire.Error) *wire.Outcome {
 	return &wire.Outcome{
 		Header: wire.Head(wire.TypeOutcome), ID: id, Verdict: v, Exit: v.Exit(), Err: err, Text: err.Error(),
 	}
-}
-
-// sendReplica sends every cluster's block, then the topology.
-func (c *Core) sendReplica(m *nats.Msg, do wire.Do) {
-	view := c.View()
-	for cluster := range c.opt.Topology.Clusters {
-		if b := view.Block(cluster); b != nil {
-			c.reply(m, b)
-		}
-	}
-	c.reply(m, &wire.Outcome{
-		Header: wire.Head(wire.TypeOutcome), ID: do.ID, Action: "replica", Verdict: wire.Done,
-		Data: encodeData(map[string]any{"topology": c.opt.Topology, "stats": c.Stats()}),
-	})
 }
 
 func (c *Core) reply(m *nats.Msg, answer wire.Message) {

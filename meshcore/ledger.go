@@ -55,7 +55,10 @@ func (e *CorruptError) Error() string {
 type LedgerOptions struct {
 	MaxBytes int64         // disk budget of the facts in bytes; default 2 GiB
 	MaxAge   time.Duration // of facts of kind "log", for Retain; 0: only the budget ends them
-	Replicas int           // of the stream, on a cluster of brokers; default 1
+	// Dir is where an embedded broker keeps the stream. With it an append is
+	// refused before the disk is full; without, the broker's word is awaited.
+	Dir      string
+	Replicas int // of the stream, on a cluster of brokers; default 1
 	// Patience is how long an append is tried again while the broker does not
 	// answer; default 10 s.
 	Patience time.Duration
@@ -74,6 +77,8 @@ type Ledger struct {
 	maxBytes atomic.Int64  // of the stream, as the broker has it
 	bytes    atomic.Int64  // the stream's size, about
 	purged   atomic.Uint64 // see metaPurged
+
+	free func() int64 // of the disk, in bytes
 
 	retain sync.Mutex // one Retain at a time
 
@@ -96,7 +101,7 @@ func OpenLedger(ctx context.Context, nc *nats.Conn, o LedgerOptions) (*Ledger, e
 	if err != nil {
 		return nil, fmt.Errorf("facts: %w", err)
 	}
-	l := &Ledger{js: js, opt: o}
+	l := &Ledger{js: js, opt: o, free: freeOf(o.Dir)}
 	if err := l.openStream(ctx); err != nil {
 		return nil, err
 	}

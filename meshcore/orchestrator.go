@@ -16,6 +16,7 @@ const (
 	viewInterval  = 100 * time.Millisecond // a new view of the replica, if a block came
 	statsInterval = 10 * time.Second       // 4.3: updated every 10 seconds
 	modeInterval  = time.Second            // how soon a change of mode is told
+	flushWait     = 10 * time.Second       // for the core's own broker to take subscriptions
 )
 
 // orchestrate owns the replica: it folds the registry's blocks, computes the
@@ -35,7 +36,7 @@ func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
 		}
 		defer func() { _ = sub.Unsubscribe() }()
 	}
-	if err := c.conn.FlushWithContext(ctx); err != nil {
+	if err := c.conn.FlushTimeout(flushWait); err != nil {
 		return fmt.Errorf("subscribing the orchestrator: %w", err)
 	}
 	close(ready)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"mesh30k/agentd/fleet"
 )
 
 // DemoFigures are what a headless demo came to. Counts cover the interval that
@@ -42,8 +44,8 @@ func (m *Mesh) MeasureDemo(ctx context.Context, n int, started time.Time, life t
 	f.SecondsToActive = time.Since(started).Seconds()
 	f.PIDs = []int{m.Core.PID(), m.Fleet.PID()}
 
-	var sent0 FleetStatus
-	if err := m.Fleet.Next(ctx, "fleet", &sent0); err != nil {
+	var sent0 fleet.Counters
+	if err := m.Fleet.Next(ctx, &sent0); err != nil {
 		return f, err
 	}
 	core0, fleet0, err := m.measure()
@@ -58,7 +60,7 @@ func (m *Mesh) MeasureDemo(ctx context.Context, n int, started time.Time, life t
 		return f, err
 	}
 	var last CoreStatus
-	if err := m.Core.Next(ctx, "core", &last); err != nil {
+	if err := m.Core.Next(ctx, &last); err != nil {
 		return f, err
 	}
 	f.AgentsTotal, f.AgentsActive = last.Stats.TotalAgents, last.Stats.ActiveAgents
@@ -66,23 +68,23 @@ func (m *Mesh) MeasureDemo(ctx context.Context, n int, started time.Time, life t
 	f.CoreCPUPercent, f.FleetCPUPercent = CPUPercent(core0, core1), CPUPercent(fleet0, fleet1)
 	f.CoreRSSMB, f.FleetRSSMB = float64(core1.RSS)/(1<<20), float64(fleet1.RSS)/(1<<20)
 
-	var sent1 FleetStatus
+	var sent1 fleet.Counters
 	if err := m.Fleet.End(30 * time.Second); err != nil {
 		return f, fmt.Errorf("ending the fleet: %w", err)
 	}
-	if err := m.Fleet.Status(ctx, "final", &sent1); err != nil {
+	if err := m.Fleet.Final(ctx, &sent1); err != nil {
 		return f, err
 	}
-	folded, missed, err := m.settled(ctx, sent1.BeatsSent)
+	folded, missed, err := m.settled(ctx, sent1.Beats)
 	if err != nil {
 		return f, err
 	}
 	// What was sent before the interval has been folded before it, but for
 	// what was under way at its beginning; a loss there would show as a
 	// deficit of the interval.
-	f.HeartbeatsSent = sent1.BeatsSent + sent1.BeatsLost - sent0.BeatsSent - sent0.BeatsLost
+	f.HeartbeatsSent = sent1.Beats + sent1.BeatsLost - sent0.Beats - sent0.BeatsLost
 	f.HeartbeatsDropped = sent1.BeatsLost - sent0.BeatsLost
-	f.HeartbeatsFolded = folded - sent0.BeatsSent
+	f.HeartbeatsFolded = folded - sent0.Beats
 	f.MissedHeartbeats = missed - active.Stats.Counters.BeatsMissed
 	f.Crashes, f.Returns = sent1.Crashes-sent0.Crashes, sent1.Returns-sent0.Returns
 	return f, m.Core.End(30 * time.Second)
@@ -119,8 +121,8 @@ func (m *Mesh) settled(ctx context.Context, sent uint64) (folded, missed uint64,
 	defer cancel()
 	var s CoreStatus
 	for {
-		if err := m.Core.Next(ctx, "core", &s); err != nil {
-			if ctx.Err() != nil && s.Status != "" {
+		if err := m.Core.Next(ctx, &s); err != nil {
+			if ctx.Err() != nil && s.URL != "" {
 				return s.Stats.Counters.Beats, s.Stats.Counters.BeatsMissed, nil
 			}
 			return 0, 0, err

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"mesh30k/agentd/fleet"
 	"mesh30k/meshcore/wire"
 )
 
@@ -24,17 +23,8 @@ type Mesh struct {
 
 // CoreStatus is what a core child says of itself each second.
 type CoreStatus struct {
-	Status   string           `json:"status"` // "core"
-	URL      string           `json:"url"`
-	Stats    wire.GlobalStats `json:"stats"`
-	FactsSeq uint64           `json:"facts_seq"` // of the latest fact that the projection has
-}
-
-// FleetStatus is what a fleet child says of itself each second, and last when
-// it ends.
-type FleetStatus struct {
-	Status string `json:"status"` // "fleet", at the end "final"
-	fleet.Counters
+	URL   string           `json:"url"`
+	Stats wire.GlobalStats `json:"stats"`
 }
 
 // StartCore starts the core and waits until it serves.
@@ -47,7 +37,7 @@ func (m *Mesh) StartCore(ctx context.Context, args ...string) (CoreStatus, error
 	m.Core = p
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	return ready, p.Status(ctx, "core", &ready)
+	return ready, p.Status(ctx, &ready)
 }
 
 // StartFleet starts a fleet that joins with a fresh token, or goes on with the
@@ -74,7 +64,7 @@ var ErrEnded = errors.New("a process of the mesh has ended")
 func (m *Mesh) AwaitActive(ctx context.Context, n int) (CoreStatus, error) {
 	for {
 		var s CoreStatus
-		if err := m.Core.Next(ctx, "core", &s); err != nil {
+		if err := m.Core.Next(ctx, &s); err != nil {
 			return s, fmt.Errorf("%d of %d agents are active: %w", s.Stats.ActiveAgents, n, err)
 		}
 		if s.Stats.TotalAgents >= n && s.Stats.ActiveAgents == s.Stats.TotalAgents {

@@ -27,8 +27,8 @@ type Process struct {
 	tail *tail
 
 	mu     sync.Mutex
-	latest map[string]jsontext.Value // last status line by its "status"
-	seen   chan struct{}             // closed and renewed at each status line
+	latest map[bool]jsontext.Value // last status line, and the final one
+	seen   chan struct{}           // closed and renewed at each status line
 
 	done chan struct{} // closed when it has ended
 	err  error
@@ -39,10 +39,10 @@ type Process struct {
 const Guard = "MESH30K_END_WITH_STDIN"
 
 // Start runs exe with args. Its standard output is read as status lines, one
-// JSON object a line with a member "status"; what it says on standard error is
+// JSON object a line, the last with a member "final"; what it says on standard error is
 // kept for errors, and copied to talk if that is not nil.
 func Start(name string, talk io.Writer, exe string, args ...string) (*Process, error) {
-	p := &Process{Name: name, tail: &tail{next: talk}, latest: map[string]jsontext.Value{}, seen: make(chan struct{}), done: make(chan struct{})}
+	p := &Process{Name: name, tail: &tail{next: talk}, latest: map[bool]jsontext.Value{}, seen: make(chan struct{}), done: make(chan struct{})}
 	p.cmd = exec.Command(exe, args...)
 	p.cmd.Env = append(os.Environ(), Guard+"=1")
 	p.cmd.Stderr = p.tail
@@ -75,14 +75,14 @@ func (p *Process) read(out io.Reader) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var line struct {
-			Status string `json:"status"`
+			Final bool `json:"final"`
 		}
 		data := jsontext.Value(lines.Bytes()).Clone()
-		if json.Unmarshal(data, &line) != nil || line.Status == "" {
-			continue
+		if json.Unmarshal(data, &line) != nil {
+			continue // talk that has strayed
 		}
 		p.mu.Lock()
-		p.latest[line.Status] = data
+		p.latest[line.Final] = data
 		close(p.seen)
 		p.seen = make(chan struct{})
 		p.mu.Unlock()
@@ -95,10 +95,15 @@ func (p *Process) read(out io.Reader) {
 }
 
 // Status waits for a status line and decodes the latest into v.
-func (p *Process) Status(ctx context.Context, status string, v any) error {
+func (p *Process) Status(ctx context.Context, v any) error { return p.await(ctx, false, v) }
+
+// Final waits for the status line that a process leaves when it ends in order.
+func (p *Process) Final(ctx context.Context, v any) error { return p.await(ctx, true, v) }
+
+func (p *Process) await(ctx context.Context, final bool, v any) error {
 	for {
 		p.mu.Lock()
-		data, seen := p.latest[status], p.seen
+		data, seen := p.latest[final], p.seen
 		p.mu.Unlock()
 		if data != nil {
 			return json.Unmarshal(data, v)
@@ -107,23 +112,23 @@ func (p *Process) Status(ctx context.Context, status string, v any) error {
 		case <-seen:
 		case <-p.done:
 			p.mu.Lock()
-			data := p.latest[status]
+			data := p.latest[final]
 			p.mu.Unlock()
 			if data == nil {
-				return p.failure("ended before it said " + status)
+				return p.failure("ended without a word of how it was")
 			}
 		case <-ctx.Done():
-			return fmt.Errorf("%s has not said %q: %w", p.Name, status, ctx.Err())
+			return fmt.Errorf("the %s has not said how it is: %w", p.Name, ctx.Err())
 		}
 	}
 }
 
 // Next waits for a status line that comes after this call.
-func (p *Process) Next(ctx context.Context, status string, v any) error {
+func (p *Process) Next(ctx context.Context, v any) error {
 	p.mu.Lock()
-	delete(p.latest, status)
+	delete(p.latest, false)
 	p.mu.Unlock()
-	return p.Status(ctx, status, v)
+	return p.Status(ctx, v)
 }
 
 // failure says how the process ended, with the last of what it said.

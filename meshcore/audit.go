@@ -1,0 +1,41 @@
+package meshcore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"mesh30k/meshcore/wire"
+)
+
+// Auditor writes the audit: a chain of entries, each with the hash of the one
+// before, so that none can be altered or left out unseen.
+type Auditor struct {
+	facts factWriter
+	mu    sync.Mutex
+	head  string
+}
+
+// NewAuditor continues the chain whose last entry has the hash head; empty: it
+// begins.
+func NewAuditor(facts factWriter, head string) *Auditor { return &Auditor{facts: facts, head: head} }
+
+// Audit makes an entry durable. Entries are written one after the other: each
+// needs the hash of the last.
+func (a *Auditor) Audit(ctx context.Context, e wire.AuditEntry) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e = wire.ChainAudit(a.head, e)
+	text := fmt.Sprintf("%s: %s %s", e.Person, e.Step, e.Verdict)
+	if e.Reason != "" {
+		text += ", " + wire.Clean(e.Reason)
+	}
+	if _, err := a.facts.Append(ctx, wire.Fact{
+		At: time.Now(), Kind: wire.FactAudit, Actor: e.Person, Text: text, Data: encodeData(e),
+	}); err != nil {
+		return fmt.Errorf("the audit entry is not durable, so nothing is done: %w", err)
+	}
+	a.head = e.Hash
+	return nil
+}

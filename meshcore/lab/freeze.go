@@ -1,0 +1,232 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"mesh30k/agentd/fleet"
+	"mesh30k/meshcore"
+	"mesh30k/meshcore/wire"
+)
+
+// Say carries out a command, such as "freeze sector=7", as the orchestrator
+// types it after ':'; confirmations are given.
+type Say func(ctx context.Context, command string) (wire.Outcome, error)
+
+// FreezeBench says how a mesh is frozen and thawed.
+type FreezeBench struct {
+	Agents     int
+	Broadcasts int  // messages to everybody that are kept while all is frozen
+	Kill       bool // kill core and fleet with -9 while all is frozen, and start them again
+	StartFleet func(ctx context.Context, m *Mesh, first bool) error
+	Home       *meshcore.Home
+	Say        Say
+	Talk       func(format string, args ...any)
+}
+
+// FreezeFigures are what a freeze came to.
+type FreezeFigures struct {
+	Agents          int     `json:"agents"`
+	LastStopMS      float64 `json:"last_stop_ms"`     // order to the last agent's stop, as its host saw it
+	BegunAfterStop  uint64  `json:"begun_after_stop"` // messages that any agent began from then to the thaw
+	InHand          int     `json:"in_hand"`          // begun before, ended after
+	FrozenAfterKill int     `json:"frozen_after_kill,omitempty"`
+	Kept            int     `json:"kept"`         // deliveries kept while frozen
+	WorkedOnce      int     `json:"worked_once"`  // of these, facts say WORKED and not again
+	WorkedAgain     int     `json:"worked_again"` // … WORKED, once more after a kill
+	Lost            int     `json:"lost"`         // … anything else
+	ThawToWorkedMS  float64 `json:"thaw_to_worked_ms"`
+}
+
+// Run freezes a mesh under load, sends it messages, kills it if asked to, thaws
+// it and holds the stored facts against what was sent.
+func (b *FreezeBench) Run(ctx context.Context, m *Mesh) (f FreezeFigures, err error) {
+	defer func() { err = errors.Join(err, m.End()) }()
+	if _, err := m.StartCore(ctx); err != nil {
+		return f, err
+	}
+	if err := b.StartFleet(ctx, m, true); err != nil {
+		return f, err
+	}
+	b.Talk("waiting for %d agents", b.Agents)
+	if _, err := m.AwaitActive(ctx, b.Agents); err != nil {
+		return f, err
+	}
+	f.Agents = b.Agents
+	// Something is under way when the freeze comes.
+	if _, err := b.Say(ctx, `broadcast "before the freeze" --ttl 10m`); err != nil {
+		return f, err
+	}
+	if err := b.freeze(ctx, m, &f); err != nil {
+		return f, err
+	}
+	begun, err := b.begun(ctx, m)
+	if err != nil {
+		return f, err
+	}
+	kept := map[string]bool{}
+	for i := range b.Broadcasts {
+		out, err := b.Say(ctx, fmt.Sprintf(`broadcast "kept %d" --ttl 10m`, i+1))
+		if err != nil {
+			return f, err
+		}
+		var r wire.BroadcastResult
+		if err := json.Unmarshal(out.Data, &r); err != nil {
+			return f, err
+		}
+		kept[r.Operation] = true
+		f.Kept += r.Selected
+	}
+	if err := b.endFrozen(ctx, m, &f, begun); err != nil {
+		return f, err
+	}
+	if err := b.thaw(ctx, m, &f, kept); err != nil {
+		return f, err
+	}
+	return f, nil
+}
+
+func (b *FreezeBench) freeze(ctx context.Context, m *Mesh, f *FreezeFigures) error {
+	b.Talk("freezing")
+	out, err := b.Say(ctx, "freeze mesh --reason bench")
+	if err != nil {
+		return err
+	}
+	var r wire.FreezeResult
+	if err := json.Unmarshal(out.Data, &r); err != nil {
+		return err
+	}
+	if r.Stopped != b.Agents {
+		return fmt.Errorf("only %d of %d agents have stopped: %s", r.Stopped, b.Agents, out.Text)
+	}
+	f.LastStopMS, f.InHand = r.LastStopMS, r.InHand
+	return nil
+}
+
+// begun asks the fleet how many messages its agents have ever begun.
+func (b *FreezeBench) begun(ctx context.Context, m *Mesh) (uint64, error) {
+	var c fleet.Counters
+	err := m.Fleet.Next(ctx, &c)
+	return c.Begun, err
+}
+
+// endFrozen looks whether anything was begun, and kills what is to be killed.
+func (b *FreezeBench) endFrozen(ctx context.Context, m *Mesh, f *FreezeFigures, begun uint64) error {
+	now, err := b.begun(ctx, m)
+	if err != nil {
+		return err
+	}
+	f.BegunAfterStop = now - begun
+	if !b.Kill {
+		return nil
+	}
+	b.Talk("killing fleet and core with -9")
+	m.Fleet.Kill()
+	m.Core.Kill()
+	if _, err := m.StartCore(ctx); err != nil {
+		return err
+	}
+	if err := b.StartFleet(ctx, m, false); err != nil {
+		return err
+	}
+	s, err := m.AwaitActive(ctx, b.Agents)
+	if err != nil {
+		return err
+	}
+	f.FrozenAfterKill = s.Stats.FrozenAgents
+	begun, err = b.begun(ctx, m)
+	if err != nil {
+		return err
+	}
+	f.BegunAfterStop += begun // the fleet counts anew since its start
+	return nil
+}
+
+func (b *FreezeBench) thaw(ctx context.Context, m *Mesh, f *FreezeFigures, kept map[string]bool) error {
+	b.Talk("thawing")
+	start := time.Now()
+	if _, err := b.Say(ctx, "thaw mesh --reason bench"); err != nil {
+		return err
+	}
+	for {
+		out, err := b.Say(ctx, "list --what operations --limit 100")
+		if err != nil {
+			return err
+		}
+		var list struct {
+			Rows []struct {
+				ID    string `json:"id"`
+				Ended bool   `json:"ended"`
+			} `json:"rows"`
+		}
+		if err := json.Unmarshal(out.Data, &list); err != nil {
+			return err
+		}
+		open := len(kept)
+		for _, row := range list.Rows {
+			if kept[row.ID] && row.Ended {
+				open--
+			}
+		}
+		if open == 0 {
+			break
+		}
+		select {
+		case <-time.After(250 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d kept messages have not ended: %w", open, len(kept), ctx.Err())
+		}
+	}
+	f.ThawToWorkedMS = float64(time.Since(start)) / float64(time.Millisecond)
+	if err := m.End(); err != nil {
+		return err
+	}
+	return b.countFacts(ctx, f, kept)
+}
+
+// countFacts reads the stored facts, with no core running.
+func (b *FreezeBench) countFacts(ctx context.Context, f *FreezeFigures, kept map[string]bool) error {
+	keys, err := b.Home.Keyring()
+	if err != nil {
+		return err
+	}
+	broker, err := meshcore.StartBroker(meshcore.BrokerOptions{Keyring: keys, StoreDir: b.Home.StreamDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	defer broker.Close()
+	nc, err := broker.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	ledger, err := meshcore.OpenLedger(ctx, nc, meshcore.LedgerOptions{})
+	if err != nil {
+		return err
+	}
+	defer ledger.Close()
+	worked, again := 0, 0
+	_, err = ledger.Replay(ctx, 0, func(_ uint64, facts []wire.Fact) error {
+		for _, fact := range facts {
+			if fact.Kind != wire.FactDelivered || !kept[fact.Operation] {
+				continue
+			}
+			var d wire.DeliveryFact
+			if err := json.Unmarshal(fact.Data, &d); err != nil {
+				return err
+			}
+			if d.State == wire.Worked {
+				worked += d.Agents.Len()
+				again += d.Again.Len()
+			}
+		}
+		return nil
+	})
+	f.WorkedOnce, f.WorkedAgain, f.Lost = worked-again, again, f.Kept-worked
+	return err
+}
