@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -202,7 +203,7 @@ func (l *Ledger) write(ctx context.Context) {
 
 // writeGroup writes a group and answers each caller exactly once.
 func (l *Ledger) writeGroup(ctx context.Context, group []*pending) {
-	group = l.withinBudget(group)
+	group = l.affordable(group)
 	err := l.writer.dead
 	if err == nil && l.writer.uncertain {
 		if err = l.locateEnds(ctx); err == nil {
@@ -220,28 +221,6 @@ func (l *Ledger) writeGroup(ctx context.Context, group []*pending) {
 			p.done <- err
 		}
 	}
-}
-
-// withinBudget refuses facts of kind "log" when nine tenths of the budget are
-// used: the rest is for what must always be possible, freeze and audit.
-func (l *Ledger) withinBudget(group []*pending) []*pending {
-	most := l.maxBytes.Load() / 10 * 9
-	size := l.bytes.Load()
-	return slices.DeleteFunc(group, func(p *pending) bool {
-		logs := 0
-		for i := range p.facts {
-			if !p.facts[i].Kind.Keep() {
-				logs += p.sizes[i]
-			}
-		}
-		if logs == 0 || size+int64(logs) <= most {
-			size += int64(logs)
-			return false
-		}
-		p.done <- fmt.Errorf("facts: not written: %w: %d of %d bytes, and the last tenth is kept for freezes and the audit; "+
-			"free old facts with a shorter retention, or raise the budget", ErrBudget, size, l.maxBytes.Load())
-		return true
-	})
 }
 
 // writeMessage makes one message of the stream durable and numbers its facts.
@@ -271,29 +250,65 @@ func (l *Ledger) publish(ctx context.Context, subject string, data []byte) (uint
 	w := &l.writer
 	w.messages++
 	msg := &nats.Msg{Subject: subject, Data: data}
-	id := jetstream.WithMsgID(w.run + "-" + strconv.FormatUint(w.messages, 10))
-	after := jetstream.WithExpectLastSequencePerSubject(w.last[subject])
+	id := w.run + "-" + strconv.FormatUint(w.messages, 10)
 	end := time.Now().Add(l.opt.Patience)
 	for {
-		try, cancel := context.WithTimeout(ctx, l.opt.Patience/4)
-		ack, err := l.js.PublishMsg(try, msg, id, after)
-		cancel()
+		seq, err := l.publishOnce(ctx, msg, id)
 		if err == nil {
-			w.last[subject] = ack.Sequence
-			return ack.Sequence, nil
+			w.last[subject] = seq
+			return seq, nil
+		}
+		if wrongLast(err) {
+			err = l.findOwnEnd(ctx, subject)
 		}
 		if api := (*jetstream.APIError)(nil); errors.As(err, &api) {
-			return 0, l.refused(api)
+			return 0, refusal(api)
 		}
-		if ctx.Err() != nil || time.Now().After(end) {
-			w.uncertain = true
-			return 0, fmt.Errorf("%w: the broker has not answered for %v: %w", ErrUncertain, l.opt.Patience, err)
+		if w.dead != nil {
+			return 0, w.dead
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if time.Now().After(end) || pause(ctx, 50*time.Millisecond) != nil {
 			w.uncertain = true
-			return 0, fmt.Errorf("%w: %w", ErrUncertain, err)
+			return 0, fmt.Errorf("%w: the broker does not answer: %w", ErrUncertain, errors.Join(err, ctx.Err()))
 		}
 	}
+}
+
+func (l *Ledger) publishOnce(ctx context.Context, msg *nats.Msg, id string) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.opt.Patience/4)
+	defer cancel()
+	ack, err := l.js.PublishMsg(ctx, msg, jetstream.WithMsgID(id),
+		jetstream.WithExpectLastSequencePerSubject(l.writer.last[msg.Subject]))
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+// wrongLast reports whether the broker refused a message because another was
+// written before it.
+func wrongLast(err error) bool {
+	api := (*jetstream.APIError)(nil)
+	return errors.As(err, &api) &&
+		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == codeWrongLast)
+}
+
+// findOwnEnd finds out who wrote the message that the writer did not know of.
+// It may be its own: a client sends what it kept while the broker was away, and
+// the answer was no longer awaited. Anyone else's ends the writing for good.
+func (l *Ledger) findOwnEnd(ctx context.Context, subject string) error {
+	ctx, cancel := context.WithTimeout(ctx, l.opt.Patience/4)
+	defer cancel()
+	m, err := l.stream.GetLastMsgForSubject(ctx, subject)
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return err
+	}
+	if err == nil && strings.HasPrefix(m.Header.Get(jetstream.MsgIDHeader), l.writer.run+"-") {
+		l.writer.last[subject] = m.Sequence
+		return nil
+	}
+	l.writer.dead = fmt.Errorf("%w, or their end is damaged: end the other core, then start this one again", ErrOtherWriter)
+	return l.writer.dead
 }
 
 // Codes of JetStream's refusals that nats.go has no names for.
@@ -305,20 +320,14 @@ const (
 	codeWrongLast       jetstream.ErrorCode = 10164
 )
 
-// refused says what the broker's refusal means. Nothing was written.
-func (l *Ledger) refused(api *jetstream.APIError) error {
-	switch api.ErrorCode {
-	case jetstream.JSErrCodeStreamWrongLastSequence, codeWrongLast:
-		l.writer.dead = fmt.Errorf("%w, or its end is damaged (%s); end the other core, then start this one again", ErrOtherWriter, api.Description)
-		return l.writer.dead
-	case codeStorageExceeded, codeAccountExceeded:
-		return fmt.Errorf("%w: %s; free old facts with a shorter retention, or raise the budget", ErrBudget, api.Description)
-	case codeResources:
-		return fmt.Errorf("%w or the broker is out of resources: %s; free space, then start the core again", ErrDiskFull, api.Description)
-	case codeStoreFailed:
-		if api.Description == "maximum bytes exceeded" {
-			return fmt.Errorf("%w: %s; free old facts with a shorter retention, or raise the budget", ErrBudget, api.Description)
-		}
+// refusal says what the broker's refusal means. Nothing was written.
+func refusal(api *jetstream.APIError) error {
+	const budget = "free old facts with a shorter retention, or raise the budget"
+	switch {
+	case api.ErrorCode == codeStorageExceeded, api.ErrorCode == codeAccountExceeded,
+		api.ErrorCode == codeStoreFailed && api.Description == "maximum bytes exceeded":
+		return fmt.Errorf("%w: %s; %s", ErrBudget, api.Description, budget)
+	case api.ErrorCode == codeStoreFailed, api.ErrorCode == codeResources:
 		return fmt.Errorf("%w or fails: %s; free space, then start the core again", ErrDiskFull, api.Description)
 	}
 	return api

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -396,7 +397,52 @@ func TestBudgetIsKeptAndLeavesRoomForFreezes(t *testing.T) {
 	}
 }
 
-// chunkOfLog appends n messages of kind log with a freeze after each.
+// A broker that meets a full disk takes nothing more until it is started again:
+// the ledger must stop before, and go on when there is space.
+func TestFullDiskIsSaidBeforeItIsMet(t *testing.T) {
+	l := newTestLedger(t, LedgerOptions{Dir: "the disk"})
+	var free atomic.Int64
+	l.free = free.Load
+	for _, c := range []struct {
+		free      int64
+		log, keep error
+	}{
+		{1 << 30, nil, nil},
+		{10 << 20, ErrDiskFull, nil},
+		{1 << 20, ErrDiskFull, ErrDiskFull},
+		{1 << 30, nil, nil},
+	} {
+		free.Store(c.free)
+		if _, err := l.Append(t.Context(), logFact("log")); !errors.Is(err, c.log) {
+			t.Errorf("with %d bytes free a log gives %v, want %v", c.free, err, c.log)
+		}
+		if _, err := l.Append(t.Context(), keepFact("keep")); !errors.Is(err, c.keep) {
+			t.Errorf("with %d bytes free a keep gives %v, want %v", c.free, err, c.keep)
+		}
+	}
+	if free := freeOf(t.TempDir())(); free <= 0 || free >= 1<<62 {
+		t.Errorf("of the disk here %d bytes seem free", free)
+	}
+}
+
+func TestStreamHasAnIDOfItsOwn(t *testing.T) {
+	keys, dir := newTestKeyring(t, 1), t.TempDir()
+	b := startTestBroker(t, keys, dir)
+	l := openTestLedger(t, connectTestCore(t, b), LedgerOptions{MaxAge: time.Hour})
+	appendMixed(t, l, 3, 1)
+	if _, err := l.Retain(t.Context(), time.Now().Add(2*time.Hour), 0); err != nil { // it writes beside the id
+		t.Fatal(err)
+	}
+	id := l.ID()
+	l.Close()
+	b.Close()
+	again := openTestLedger(t, connectTestCore(t, startTestBroker(t, keys, dir)), LedgerOptions{})
+	if other := newTestLedger(t, LedgerOptions{}); id == "" || again.ID() != id || other.ID() == id {
+		t.Errorf("the stream's id is %q, after a restart %q, that of another stream %q", id, again.ID(), other.ID())
+	}
+}
+
+// appendMixed appends n messages of kind log, each followed by one to keep.
 func appendMixed(t *testing.T, l *Ledger, n int, size int) {
 	t.Helper()
 	for i := range n {
