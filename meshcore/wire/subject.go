@@ -80,6 +80,9 @@ const SubjectShardsUp = "m.core.up.*"
 // else may subscribe there.
 func InboxPrefix(name string) string { return "_INBOX_" + name }
 
+// SubjectJoinWith is where the holder of the join token id asks to join.
+func SubjectJoinWith(id string) string { return "m.join." + id }
+
 // ParseUplink takes the subject of an uplink apart.
 func ParseUplink(subject string) (u Uplink, cluster Address, host string, err error) {
 	t := strings.Split(subject, ".")
