@@ -102,6 +102,9 @@ func (m *model) execute(c *card) tea.Cmd {
 	j := &job{name: c.name, page: c.page}
 	return m.run(j, func(j *job) (wire.Outcome, error) {
 		out, err := m.actions.Execute(m.ctx, c.plan, typed, func(p wire.Progress) { j.latest.Store(&p) })
+		if err == nil && out.Err != nil {
+			err = out.Err
+		}
 		var refused *wire.Error
 		if errors.As(err, &refused) && refused.Code == wire.CodeStalePlan {
 			err = &stalePlan{c.action, c.page}
@@ -137,7 +140,7 @@ func (m *model) takeProgress(msg progressMsg) tea.Cmd {
 	if !slices.Contains(m.jobs, msg.job) {
 		return nil
 	}
-	if p := msg.job.latest.Load(); p != nil {
+	if p := msg.job.latest.Load(); p != nil && p.Total > 0 { // others are signs of life
 		text := msg.job.name + ": " + count(p.Done) + " of " + count(p.Total)
 		if p.Text != "" {
 			text += "  " + wire.Clean(p.Text)
@@ -162,20 +165,20 @@ func (m *model) takeOutcome(msg doneMsg) tea.Cmd {
 		return nil
 	}
 	text := wire.CleanBlock(strings.TrimRight(msg.out.Text, "\n"))
-	first, rest, long := strings.Cut(text, "\n")
 	glyph, k := glyphDone, plain
 	if msg.out.Verdict != wire.Done {
 		glyph, k = "!", warn
-		if first == "" {
-			first = string(msg.out.Verdict)
-		}
 	}
-	if msg.job.page && (long || rest != "" || cells(first) > m.w-12) {
+	if text == "" {
+		text = string(msg.out.Verdict)
+	}
+	short := glyph + " " + strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", " · ")), " ")
+	if msg.job.page && cells(short) > m.w-2 {
 		m.touched++
 		m.say(k, "")
 		return m.push(newPage(msg.job.name, text))
 	}
-	m.say(k, glyph+" "+msg.job.name+": "+first)
+	m.say(k, short)
 	return nil
 }
 

@@ -1,10 +1,15 @@
 package views
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/go-json-experiment/json"
+
+	"mesh30k/console"
 	"mesh30k/meshcore/wire"
 )
 
@@ -35,7 +40,7 @@ func (a *agentPane) draw(f frame) []string {
 	} else {
 		rows = agentFields(f, r, w)
 	}
-	rows = append(rows, newLine(f.theme, w).String(), newLine(f.theme, w).gap(2).put(strong, "as inspect answers · r asks again").String())
+	rows = append(rows, newLine(f.theme, w).String(), newLine(f.theme, w).gap(2).put(strong, "as the core answered · r asks again").String())
 	answer := a.answer
 	if answer == "" {
 		answer = "asking …"
@@ -45,6 +50,33 @@ func (a *agentPane) draw(f frame) []string {
 	}
 	seen, note := a.show(rows)
 	return box(f.theme, a.w, a.h, f.focus, "agent "+a.who.place.String()+"  "+wire.Clean(a.who.agent), note, seen)
+}
+
+// inspected reads deliveries and history out of an answer of inspect; the rest of
+// it is the row, which the pane has live.
+func inspected(out wire.Outcome) string {
+	var data struct {
+		Rows []console.InspectRow `json:"rows"`
+	}
+	if err := json.Unmarshal(out.Data, &data); err != nil || len(data.Rows) != 1 {
+		return wire.CleanBlock(out.Text)
+	}
+	var b strings.Builder
+	b.WriteString("deliveries\n")
+	for _, d := range data.Rows[0].Deliveries {
+		fmt.Fprintf(&b, "  %s  %-8s  %-9s  %s %s\n", clock(d.Started), d.State, wire.Clean(d.Action), wire.Clean(d.MessageID), wire.Clean(string(d.Code)))
+	}
+	if len(data.Rows[0].Deliveries) == 0 {
+		b.WriteString("  none since the core's start\n")
+	}
+	b.WriteString("\nhistory\n")
+	for _, f := range data.Rows[0].History {
+		fmt.Fprintf(&b, "  %s  %s\n", f.At.Local().Format(time.DateTime), wire.Clean(f.Text))
+	}
+	if len(data.Rows[0].History) == 0 {
+		b.WriteString("  nothing\n")
+	}
+	return b.String()
 }
 
 // field is one fact of 2.3's record.

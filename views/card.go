@@ -2,7 +2,6 @@ package views
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -75,102 +74,37 @@ func (m *model) wideKey(c *card, key string) tea.Cmd {
 	return nil
 }
 
-// draw is the card as a box of w cells and at most that many rows.
+// draw is the card as a box of w cells and at most that many rows. It shows the
+// plan in the core's own words, the same that the command line prints.
 func (c *card) draw(t *theme, w, most int) []string {
-	rows := c.rows(t, w-2)
-	if over := len(rows) + 2 - most; over > 0 && over < len(rows)-2 {
-		// The first line and the question stay.
-		rows = append(rows[:1:1], rows[1+over:]...)
+	rows := c.lines(t, w-2)
+	if room := most - 4; len(rows) > room { // frame, question and a blank stay
+		rows = rows[:max(1, room)]
 	}
-	title := c.name
-	if line := console.Line(c.action); line != "" {
-		title = wire.Clean(line)
-	}
-	return box(t, w, len(rows)+2, true, title, "", rows)
+	rows = append(rows, newLine(t, w-2).String(), c.question(t, w-2))
+	return box(t, w, len(rows)+2, true, wire.Clean(console.Line(c.action)), "", rows)
 }
 
-func (c *card) rows(t *theme, w int) []string {
-	p := &c.plan
-	row := func(k ink, text string) string { return newLine(t, w).gap(1).put(k, text).String() }
-	head := console.EntryOf(c.action).Summary
-	if p.Count > 0 {
-		head = agentsText(p.Count) + " in " + clustersText(p.Clusters) + " · " + head
-	}
-	rows := []string{row(strong, head)}
+func (c *card) lines(t *theme, w int) []string {
+	var rows []string
 	if c.again {
-		rows = append(rows, row(warn, "this has changed since it was shown; look at it again"))
+		rows = append(rows, newLine(t, w).gap(1).put(warn, "this has changed since it was shown; look at it again").String())
 	}
-	if classes := classesText(p); classes != "" {
-		rows = append(rows, row(plain, "  "+classes))
+	k := strong
+	for _, text := range wrap(wire.CleanBlock(c.plan.Text), w-2) {
+		rows = append(rows, newLine(t, w).gap(1).put(k, text).String())
+		k = plain
 	}
-	if p.Count > 0 && p.Count <= len(p.Sample) {
-		rows = append(rows, row(plain, "  "+wire.Clean(strings.Join(p.Sample, " "))))
-	}
-	if left := excludedText(p); left != "" {
-		rows = append(rows, row(warn, "  left out: "+left))
-	}
-	rows = append(rows, row(muted, takeBack(p)+" · plan "+shortHash(p.Hash)+", valid until "+clock(p.Expires)))
-	return append(rows, newLine(t, w).String(), c.question(t, w))
+	return rows
 }
 
 func (c *card) question(t *theme, w int) string {
-	l := newLine(t, w).gap(3)
+	l := newLine(t, w).gap(1)
 	if c.plan.Wide {
 		l.put(plain, "type ").put(accent, strconv.Itoa(c.plan.Count)).put(plain, " and press enter to "+c.name+": ").put(strong, c.typed+"_")
 	} else {
 		l.put(accent, "y").put(plain, " "+c.name)
 	}
-	l.gap(4).put(plain, "[ esc  cancel ]")
+	l.gap(3).put(plain, "[esc cancel]")
 	return l.gap(2).put(warn, c.note).String()
-}
-
-// takeBack says how the change can be undone, or that it cannot.
-func takeBack(p *wire.Plan) string {
-	text := wire.Clean(p.Reversible)
-	if text == "" || strings.HasPrefix(text, "cannot") {
-		return text
-	}
-	return "to take it back: " + text
-}
-
-func agentsText(n int) string {
-	if n == 1 {
-		return "1 agent"
-	}
-	return count(n) + " agents"
-}
-
-func clustersText(n int) string {
-	if n == 1 {
-		return "1 cluster"
-	}
-	return count(n) + " clusters"
-}
-
-func classesText(p *wire.Plan) string {
-	var parts []string
-	for _, class := range wire.Classes {
-		if n := p.ByClass[class]; n > 0 {
-			parts = append(parts, class.String()+" "+count(n))
-		}
-	}
-	text := strings.Join(parts, "  ")
-	if p.WorkingNow > 0 || p.Queued > 0 {
-		text += " · working now " + count(p.WorkingNow) + " · queued " + count(p.Queued)
-	}
-	return strings.TrimPrefix(text, " · ")
-}
-
-func excludedText(p *wire.Plan) string {
-	var parts []string
-	for _, why := range sorted(p.Excluded) {
-		parts = append(parts, count(p.Excluded[why])+" "+wire.Clean(why))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// shortHash is enough of a plan's hash to compare it with another.
-func shortHash(hash string) string {
-	hash = wire.Clean(hash)
-	return hash[:min(8, len(hash))]
 }

@@ -110,7 +110,7 @@ func (s *screen) Show(u Update) *screen {
 	if u.At.IsZero() {
 		u.At = s.clock
 	}
-	return s.send(sceneMsg{s.m.scene.next(u), eventsOf(u.Facts)})
+	return s.send(sceneMsg{s.m.scene.next(u), eventsOf(u)})
 }
 
 // Lose cuts the link.

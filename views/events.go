@@ -41,12 +41,17 @@ func factInk(k wire.FactKind) ink {
 	}
 }
 
-// eventsOf are the lines of facts; of very many only the last that would be kept.
-func eventsOf(facts []wire.Fact) []event {
-	if len(facts) > 2*eventsKept {
-		facts = facts[len(facts)-2*eventsKept:]
+// eventsOf are the lines of an update's facts; of very many only the last. What
+// is left out is counted in a line of its own.
+func eventsOf(u Update) []event {
+	facts, dropped := u.Facts, u.Dropped
+	if over := len(facts) - eventsKept; over > 0 {
+		facts, dropped = facts[over:], dropped+over
 	}
 	var out []event
+	if dropped > 0 {
+		out = append(out, event{at: u.At, text: count(dropped) + " events came too fast to be shown; :history has them", ink: warn})
+	}
 	for i := range facts {
 		if e, ok := eventOf(&facts[i]); ok {
 			out = append(out, e)

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"mesh30k/console"
 	"mesh30k/meshcore/wire"
@@ -209,7 +212,7 @@ func (f *fakeActions) Plan(_ context.Context, a console.Action) (wire.Plan, erro
 	case console.Broadcast:
 		target = a.Target
 	case console.Undo:
-		p.Count, p.Clusters = 1, 1
+		p.Count, p.Clusters, p.Wide, p.Text = 300, 10, true, "Plan: take back your freeze of sector=31 at 11:59:29 (fact 811000)\n  concerns     300 agents in 10 clusters\n"
 		return p, nil
 	}
 	clusters := map[wire.Address]bool{}
@@ -222,7 +225,9 @@ func (f *fakeActions) Plan(_ context.Context, a console.Action) (wire.Plan, erro
 			p.Sample = append(p.Sample, r.Address.String())
 		}
 	}
-	p.Clusters, p.Wide = len(clusters), p.Count > 30
+	p.Clusters, p.Wide = len(clusters), p.Count > 30 || console.EntryOf(a).Risk == console.Disruptive
+	p.Text = fmt.Sprintf("Plan: %s\n  concerns     %s agents in %d clusters\n  work         0 begun now, %d queued\n  such as      %s\n  note         holds for agents that come later too\n  to reverse   %s\n  plan         %s, %s, holds for 1m0s\n",
+		line, count(p.Count), p.Clusters, p.Queued, strings.Join(p.Sample, " "), p.Reversible, p.Hash, console.EntryOf(a).Risk)
 	if p.Count == 0 {
 		return p, wire.Errorf(wire.CodeNothingMatched, "%s selects no agent", target).WithHint("list shows who is there")
 	}
@@ -240,7 +245,7 @@ func (f *fakeActions) Execute(_ context.Context, p wire.Plan, typed int, progres
 	}
 	f.executed = append(f.executed, executed{console.Line(a), typed})
 	progress(wire.Progress{Done: p.Count / 2, Total: p.Count})
-	return wire.Outcome{Verdict: wire.Done, Text: fmt.Sprintf("%d of %d stopped in 212 ms, fact 812000", p.Count, p.Count)}, nil
+	return wire.Outcome{Verdict: wire.Done, Text: fmt.Sprintf("FROZEN\nAll %d agents paused\nState preserved to fact 812000\n", p.Count)}, nil
 }
 
 func (f *fakeActions) Emergency(_ context.Context, reason string) (wire.Outcome, error) {
@@ -253,5 +258,16 @@ func (f *fakeActions) Read(_ context.Context, a console.Action) (wire.Outcome, e
 	if f.answer != "" {
 		return wire.Outcome{Verdict: wire.Done, Text: f.answer}, nil
 	}
-	return wire.Outcome{Verdict: wire.Done, Text: "deliveries\n  none\n\nhistory\n  12:00:01  enrolled by fleet-7\n  12:03:07  impedance over 4 times its reference"}, nil
+	in, ok := a.(console.Inspect)
+	if !ok {
+		return wire.Outcome{Verdict: wire.Done, Text: "done"}, nil
+	}
+	var rows []console.InspectRow
+	for r := range f.picture.Select(in.Target) {
+		rows = append(rows, console.InspectRow{AgentID: r.AgentID, Agent: r,
+			Deliveries: []wire.DeliveryRecord{{MessageID: "m-0192", Action: "broadcast", State: wire.Worked, Started: noon.Add(-time.Minute)}},
+			History:    []wire.Fact{{At: noon.Add(-time.Hour), Text: "enrolled by " + r.Host}, {At: noon.Add(-time.Minute), Text: "impedance over 4 times its reference"}}})
+	}
+	data, err := json.Marshal(map[string]any{"rows": rows})
+	return wire.Outcome{Verdict: wire.Done, Data: data}, err
 }

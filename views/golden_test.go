@@ -26,7 +26,7 @@ func TestScreens(t *testing.T) {
 		{"events", []string{"e"}},
 		{"help", []string{"?"}},
 		{"card-wide", []string{"f"}},
-		{"card-small", []string{"a", "f"}},
+		{"card-small", []string{"b", "h", "i", " ", "cluster=7.4", "enter"}},
 		{"command", []string{":", "s", "t"}},
 	}
 	sizes := [][2]int{{60, 15}, {80, 24}, {120, 40}, {200, 60}}

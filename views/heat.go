@@ -61,11 +61,27 @@ func (h *heat) know(sectors int) {
 	h.cursor = max(1, min(h.cursor, sectors))
 }
 
-func (h *heat) move(m motion) {
-	columns := h.columns(h.w)
+func (h *heat) setSize(w, rows int) {
+	h.size.setSize(w, rows)
+	h.follow()
+}
+
+// page is how many rows of cells are seen.
+func (h *heat) page() int {
 	_, cellH := h.cell(h.w, h.h)
 	_, inner := h.inner()
-	page := max(1, inner/cellH)
+	return max(1, inner/cellH)
+}
+
+// follow keeps the cursor in sight.
+func (h *heat) follow() {
+	line := (h.cursor - 1) / h.columns(h.w)
+	h.offset = min(h.offset, line)
+	h.offset = max(h.offset, line-h.page()+1, 0)
+}
+
+func (h *heat) move(m motion) {
+	columns := h.columns(h.w)
 	to := h.cursor
 	switch m {
 	case up:
@@ -77,9 +93,9 @@ func (h *heat) move(m motion) {
 	case right:
 		to++
 	case pageUp:
-		to -= columns * page
+		to -= columns * h.page()
 	case pageDown:
-		to += columns * page
+		to += columns * h.page()
 	case home:
 		to = 1
 	case end:
@@ -88,9 +104,7 @@ func (h *heat) move(m motion) {
 	if to >= 1 && to <= h.sectors {
 		h.cursor = to
 	}
-	line := (h.cursor - 1) / columns
-	h.offset = min(h.offset, line)
-	h.offset = max(h.offset, line-page+1, 0)
+	h.follow()
 }
 
 func (h *heat) click(x, y int) {

@@ -19,7 +19,7 @@ type model struct {
 	waiting  string
 	listen   tea.Cmd                                              // waits for the feed's next scene
 	now      func() time.Time                                     // this machine's clock
-	after    func(time.Duration, func(time.Time) tea.Msg) tea.Cmd // tea.Tick
+	after    func(time.Duration, func(time.Time) tea.Msg) tea.Cmd // a timer's message
 
 	live, stale *theme
 	keys        []binding
@@ -54,7 +54,7 @@ type status struct {
 func newModel(ctx context.Context, o Options) *model {
 	m := &model{
 		ctx: ctx, actions: o.Actions, readOnly: o.ReadOnly, waiting: wire.Clean(o.Waiting),
-		now: time.Now, after: tea.Tick,
+		now: time.Now, after: afterIn(ctx),
 		live: colours(), keys: bindings(),
 		scene: &scene{}, heat: newHeat(), welcomed: o.Welcome == "",
 	}
@@ -67,6 +67,22 @@ func newModel(ctx context.Context, o Options) *model {
 		m.stack = append(m.stack, newPage("welcome", wire.CleanBlock(o.Welcome)))
 	}
 	return m
+}
+
+// afterIn is tea.Tick that does not outlive ctx.
+func afterIn(ctx context.Context) func(time.Duration, func(time.Time) tea.Msg) tea.Cmd {
+	return func(d time.Duration, msg func(time.Time) tea.Msg) tea.Cmd {
+		timer := time.NewTimer(d)
+		return func() tea.Msg {
+			defer timer.Stop()
+			select {
+			case at := <-timer.C:
+				return msg(at)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
 }
 
 // tickMsg comes each second: ages grow, and tables look whether they are behind.
@@ -238,7 +254,7 @@ func (m *model) inspect(p *agentPane) tea.Cmd {
 		if err != nil {
 			return inspectedMsg{p, failure(err)}
 		}
-		return inspectedMsg{p, wire.CleanBlock(out.Text)}
+		return inspectedMsg{p, inspected(out)}
 	}
 }
 

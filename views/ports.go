@@ -21,6 +21,7 @@ type Update struct {
 	Picture console.Picture  // nil: not there yet, or unchanged
 	Stats   wire.GlobalStats // of the header
 	Facts   []wire.Fact      // that became durable since the last update, oldest first
+	Dropped int              // facts that were let go because they came too fast
 	Conn    ConnState
 	At      time.Time // of the picture, this machine's clock
 }

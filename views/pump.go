@@ -45,7 +45,7 @@ func (p *pump) next(ctx context.Context) tea.Msg {
 	}
 	p.last = time.Now()
 	p.scene = p.scene.next(u)
-	return sceneMsg{p.scene, eventsOf(u.Facts)}
+	return sceneMsg{p.scene, eventsOf(u)}
 }
 
 func (p *pump) receive(ctx context.Context, until <-chan time.Time) (Update, bool) {
@@ -70,6 +70,7 @@ func merge(a, b Update) Update {
 	if b.Stats.Timestamp.IsZero() && b.Stats.TotalAgents == 0 {
 		b.Stats = a.Stats
 	}
+	b.Dropped += a.Dropped
 	b.Facts = append(a.Facts[:len(a.Facts):len(a.Facts)], b.Facts...)
 	return b
 }

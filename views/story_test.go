@@ -24,8 +24,8 @@ func TestDrillingDownFromTheMeshToAnAgentAndBack(t *testing.T) {
 
 func TestAFreezeIsShownBeforeItIsDone(t *testing.T) {
 	s := openScreen(t, 120, 40).Press("f")
-	s.Sees("300 agents in 10 clusters", "freeze sector=1", "type 300 and press enter", "plan 4f2a91c0", "A 90  B 90  C 60  D 30  E 30").ExecutedNothing()
-	s.Wait(time.Second).Type("300").Press("enter").Executed("freeze sector=1").Sees("✓ freeze: 300 of 300 stopped in 212 ms")
+	s.Sees("300 agents in 10 clusters", "freeze sector=1", "type 300 and press enter", "4f2a91c0aa", "to reverse   thaw, or undo").ExecutedNothing()
+	s.Wait(time.Second).Type("300").Press("enter").Executed("freeze sector=1").Sees("✓ FROZEN · All 300 agents paused · State preserved")
 	if typed := s.actions.executed[0].typed; typed != 300 {
 		t.Errorf("typed = %d", typed)
 	}
@@ -33,9 +33,11 @@ func TestAFreezeIsShownBeforeItIsDone(t *testing.T) {
 }
 
 func TestASmallChangeTakesOneKeyThatIsNotItsOwn(t *testing.T) {
-	s := openScreen(t, 120, 40).Press("a", "f").Sees("freeze agent=a7-4-12", "1 agent in 1 cluster", "y freeze")
-	s.Wait(time.Second).Press("f", "f", "enter", " ").ExecutedNothing().Sees("y to freeze, esc to cancel")
-	s.Press("y").Executed("freeze agent=a7-4-12")
+	s := openScreen(t, 120, 40).Press("b").Sees(":broadcast").Type("hello cluster=7.4").Press("enter").Sees("Plan: broadcast hello cluster=7.4", "30 agents in 1 clusters", "y broadcast")
+	s.Wait(time.Second).Press("b", "enter", " ", "3").ExecutedNothing().Sees("y to broadcast, esc to cancel")
+	s.Press("y").Executed("broadcast hello cluster=7.4")
+	s.Press("a", "f").Sees("freeze agent=a7-4-12", "type 1 and press enter").Wait(time.Second)
+	s.Press("f", "f", "enter", "y", "enter").Executed("broadcast hello cluster=7.4").Press("1", "enter").Executed("broadcast hello cluster=7.4", "freeze agent=a7-4-12")
 }
 
 func TestACardIsCancelledByDefault(t *testing.T) {
@@ -47,17 +49,17 @@ func TestACardIsCancelledByDefault(t *testing.T) {
 }
 
 func TestWhatIsTypedAsACardAppearsIsNotMeantForIt(t *testing.T) {
-	s := openScreen(t, 120, 40).Press("a", "f").Wait(300 * time.Millisecond).Press("y").ExecutedNothing().Sees("y freeze")
-	s.Wait(100 * time.Millisecond).Press("y").Executed("freeze agent=a7-4-12")
+	s := openScreen(t, 120, 40).Press("a", "f").Wait(300*time.Millisecond).Press("1", "enter").ExecutedNothing().Sees("to freeze: _")
+	s.Wait(100*time.Millisecond).Press("1", "enter").Executed("freeze agent=a7-4-12")
 	openScreen(t, 120, 40).Press("f").Press("esc").Sees("nothing was changed") // cancelling is never too early
 }
 
 func TestAPlanThatComesLateDoesNotTakeTheKeysOfACommand(t *testing.T) {
 	s := openScreen(t, 120, 40).Press("a").Hold().Press("f").Press(":").Release()
-	s.Type("yyy").Sees(":yyy").SeesNot("[ esc  cancel ]").ExecutedNothing()
-	s.Press("esc").Sees("freeze agent=a7-4-12", "[ esc  cancel ]")
-	s.Press("y").ExecutedNothing() // the card has only now appeared
-	s.Wait(time.Second).Press("y").Executed("freeze agent=a7-4-12")
+	s.Type("111").Sees(":111").SeesNot("[esc cancel]").ExecutedNothing()
+	s.Press("esc").Sees("freeze agent=a7-4-12", "[esc cancel]")
+	s.Press("1", "enter").ExecutedNothing() // the card has only now appeared
+	s.Wait(time.Second).Press("1", "enter").Executed("freeze agent=a7-4-12")
 }
 
 func TestAStalePlanIsShownAnew(t *testing.T) {
@@ -68,12 +70,12 @@ func TestAStalePlanIsShownAnew(t *testing.T) {
 }
 
 func TestUndo(t *testing.T) {
-	openScreen(t, 120, 40).Press("u").Wait(time.Second).Press("y").Executed("undo")
+	openScreen(t, 120, 40).Press("u").Sees("take back your freeze of sector=31").Wait(time.Second).Type("300").Press("enter").Executed("undo")
 }
 
 func TestTheEmergencyFreezeTakesTwoStrokes(t *testing.T) {
 	s := openScreen(t, 120, 40).Press("ctrl+e")
-	s.wantEmergencies(0).Press("ctrl+x").Sees("ARMED").wantEmergencies(0).Press("ctrl+e").wantEmergencies(1).SeesNot("ARMED").Sees("30,000 agents stopped")
+	s.wantEmergencies(0).Press("ctrl+x").Sees("ARMED").wantEmergencies(0).Press("ctrl+e").wantEmergencies(1).SeesNot("ARMED").Sees("✓ 30,000 agents stopped")
 	s.Press("ctrl+x").Wait(3 * time.Second).SeesNot("ARMED").Press("ctrl+e").wantEmergencies(1)
 	s.Press("ctrl+x", "down", "ctrl+e").wantEmergencies(1)
 	s.Press("ctrl+x", "ctrl+x").Sees("ARMED").wantEmergencies(1)
@@ -150,7 +152,7 @@ func TestPastedTextNeverActs(t *testing.T) {
 }
 
 func TestWhoMayOnlyReadIsOfferedNothingElse(t *testing.T) {
-	s := openScreen(t, 120, 40, readOnly).Press("f", "t", "u", "b").SeesNot("[ esc", ":broadcast").Sees("read-only").SeesNot("freeze everything")
+	s := openScreen(t, 120, 40, readOnly).Press("f", "t", "u", "b").SeesNot("[esc", ":broadcast").Sees("read-only").SeesNot("freeze everything")
 	s.Press(":").Type("freeze sector=1").Press("enter").Sees("this console is read-only")
 	s.Press("ctrl+x", "ctrl+e").wantEmergencies(0)
 	s.Press("?").SeesNot("thaw what is selected")
@@ -187,7 +189,7 @@ func TestProgressIsShownUntilTheOutcome(t *testing.T) {
 	s.Hold().Press("enter").Sees("freeze …")
 	s.m.jobs[0].latest.Store(&wire.Progress{Done: 120, Total: 300, Text: "stopped"})
 	s.hold = false
-	s.Wait(beat).Sees("freeze: 120 of 300  stopped").Release().Sees("✓ freeze")
+	s.Wait(beat).Sees("freeze: 120 of 300  stopped").Release().Sees("✓ FROZEN")
 }
 
 func TestAClickSelectsAndNeverActs(t *testing.T) {

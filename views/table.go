@@ -176,21 +176,26 @@ func columnsFor(w int) []column {
 		{"queue", 8, byQueue, func(r *wire.AgentImpedance) (string, ink) { return count(r.QueueDepth), quiet(r.QueueDepth, plain) }, false},
 		{"latency ms", 12, byLatency, func(r *wire.AgentImpedance) (string, ink) { return millis(r.LatencyMS), plain }, false},
 		{"class", 7, "", func(r *wire.AgentImpedance) (string, ink) { return r.Class.String(), muted }, false},
-		{"  agent", 24, "", func(r *wire.AgentImpedance) (string, ink) { return "  " + wire.Clean(r.AgentID), plain }, true},
+		{"  agent", 16, "", func(r *wire.AgentImpedance) (string, ink) { return "  " + wire.Clean(r.AgentID), plain }, true},
 		{"score", 7, "", func(r *wire.AgentImpedance) (string, ink) { return scoreText(r.Score), scoreInk(r.Score) }, false},
 		{"drift", 7, "", func(r *wire.AgentImpedance) (string, ink) { return strconv.FormatFloat(r.Drift, 'f', 2, 64), plain }, false},
 		{"reliable", 10, "", func(r *wire.AgentImpedance) (string, ink) { return percent(r.Reliability), plain }, false},
 		{"worked", 10, "", func(r *wire.AgentImpedance) (string, ink) { return count(int(r.Worked)), muted }, false},
 		{"  host", 24, "", func(r *wire.AgentImpedance) (string, ink) { return "  " + wire.Clean(r.Host), muted }, true},
 	}
-	used := 4 // mark and glyphs
-	for i, c := range all {
-		if used += c.width; used > w {
-			return all[:i]
-		}
+	used, n := 4, 0 // mark and glyphs
+	for n < len(all) && used+all[n].width <= w {
+		used += all[n].width
+		n++
 	}
-	return all
+	if n > agentColumn { // names are longest: they get what is left
+		all[agentColumn].width += min(w-used, 40)
+	}
+	return all[:n]
 }
+
+// agentColumn is the place of the agent's name among the columns.
+const agentColumn = 5
 
 func (t *table) heading(th *theme, w int, columns []column) string {
 	l := newLine(th, w).gap(4)

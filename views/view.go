@@ -128,7 +128,7 @@ func (m *model) header() string {
 	}
 	if text := m.linkTrouble(); text != "" {
 		l.theme = m.live
-		return l.gap(3).put(bad, glyphFailed+" "+text).String()
+		return l.gap(3).put(bad, glyphFailed+" "+text).gap(2).put(muted, m.scene.conn.Why).String()
 	}
 	for _, p := range m.headlines() {
 		n := 3
@@ -244,8 +244,11 @@ func (m *model) hints() string {
 	if m.readOnly {
 		last = ""
 	}
+	if m.card != nil {
+		l.put(accent, "esc").put(muted, " cancel")
+	}
 	for _, b := range m.keys {
-		if b.hint == "" || !m.offers(b) {
+		if m.card != nil || b.hint == "" || !m.offers(b) {
 			continue
 		}
 		if cells(b.show)+cells(b.hint)+3+cells(last) > l.room() {
