@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 	"mesh30k/meshcore/registry"
 	"mesh30k/meshcore/wire"
 	"mesh30k/store"
+	"mesh30k/views"
 )
 
 const program = "mesh30k 0.1.0"
@@ -62,7 +64,7 @@ func untilEOF(ctx context.Context, in io.Reader) context.Context {
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{Use: "mesh30k", SilenceUsage: true, SilenceErrors: true}
 	root.PersistentFlags().String("mesh", "demo", "name of the mesh")
-	root.AddCommand(initCommand(), coreCommand(), fleetCommand(), demoCommand())
+	root.AddCommand(initCommand(), coreCommand(), fleetCommand(), demoCommand(), consoleCommand())
 	return root
 }
 
@@ -337,6 +339,113 @@ func inviteHost(ctx context.Context, home *meshcore.Home) (string, error) {
 	}
 	var inv console.Invitation
 	return inv.Paste, json.Unmarshal(out.Data, &inv)
+}
+
+// replica is a registry.Replica as a console keeps one.
+type replica struct{ *registry.Replica }
+
+func (r replica) Picture() console.Picture { return r.View() }
+
+// screen is a mirror as the views see it.
+type screen chan views.Update
+
+func (s screen) Next() <-chan views.Update { return s }
+
+func (s screen) show(ctx context.Context, now client.Sight, url string) {
+	u := views.Update{
+		Picture: now.Picture, Stats: now.Stats, Facts: now.Facts, At: now.At,
+		Conn: views.ConnState{Up: now.Up, Since: now.Since, URL: url, Why: now.Why},
+	}
+	select {
+	case s <- u:
+	case <-ctx.Done():
+	}
+}
+
+// hands carry what a person does at the console to whichever core is there.
+type hands struct{ latest atomic.Pointer[client.Client] }
+
+func (h *hands) client() (*client.Client, error) {
+	if c := h.latest.Load(); c != nil {
+		return c, nil
+	}
+	return nil, wire.Errorf(wire.CodeUnreachable, "the core is not there yet").WithHint("it is being tried; see the header")
+}
+
+func (h *hands) Plan(ctx context.Context, a console.Action) (wire.Plan, error) {
+	c, err := h.client()
+	if err != nil {
+		return wire.Plan{}, err
+	}
+	plan, out := c.Plan(ctx, a)
+	if plan == nil {
+		return wire.Plan{}, out.Err
+	}
+	return *plan, nil
+}
+
+func (h *hands) Execute(ctx context.Context, plan wire.Plan, typed int, progress func(wire.Progress)) (wire.Outcome, error) {
+	c, err := h.client()
+	if err != nil {
+		return wire.Outcome{}, err
+	}
+	a, err := console.Decode(plan.Action)
+	if err != nil {
+		return wire.Outcome{}, err
+	}
+	return answered(c.Execute(ctx, plan.Hash, a, typed, client.Handlers{Progress: progress}))
+}
+
+func (h *hands) Emergency(ctx context.Context, reason string) (wire.Outcome, error) {
+	c, err := h.client()
+	if err != nil {
+		return wire.Outcome{}, err
+	}
+	return answered(c.Emergency(ctx, reason, client.Handlers{}))
+}
+
+func (h *hands) Read(ctx context.Context, a console.Action) (wire.Outcome, error) {
+	c, err := h.client()
+	if err != nil {
+		return wire.Outcome{}, err
+	}
+	return answered(c.Read(ctx, a, client.Handlers{}))
+}
+
+func answered(out wire.Outcome) (wire.Outcome, error) {
+	if out.Err != nil {
+		return out, out.Err
+	}
+	return out, nil
+}
+
+// runConsole shows a mesh until the person leaves.
+func runConsole(ctx context.Context, home *meshcore.Home, waiting string) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	feed, acts := make(screen), new(hands)
+	mirror := client.Mirror{
+		Find: func(ctx context.Context) (*client.Client, error) {
+			c, err := connect(ctx, home)
+			acts.latest.Store(c)
+			return c, err
+		},
+		NewReplica: func(t *wire.Topology) client.Replica { return replica{registry.NewReplica(t)} },
+		Show:       func(s client.Sight) { feed.show(ctx, s, home.Mesh()) },
+	}
+	go mirror.Run(ctx)
+	return views.Run(ctx, views.Options{Feed: feed, Actions: acts, Waiting: waiting})
+}
+
+func consoleCommand() *cobra.Command {
+	return &cobra.Command{Use: "console", RunE: func(cmd *cobra.Command, _ []string) error {
+		name, _ := cmd.Flags().GetString("mesh")
+		home, err := meshcore.OpenHome(dataRoot(), name)
+		if err != nil {
+			return err
+		}
+		return runConsole(cmd.Context(), home, "looking for the core")
+	}}
 }
 
 var (

@@ -194,7 +194,7 @@ func (c *call) replica() wire.Outcome {
 			c.tell.message(b)
 		}
 	}
-	data, err := json.Marshal(map[string]*wire.Topology{"topology": p.Topology()})
+	data, err := json.Marshal(map[string]any{"topology": p.Topology(), "stats": p.Stats()})
 	if err != nil {
 		return refusal("", err)
 	}

@@ -47,7 +47,7 @@ func (c *Core) ServeDoor(ctx context.Context, act Actor) error {
 					c.serve(ctx, m, act)
 				})
 			default:
-				c.reply(m, refusal("", wire.Errorf(wire.CodeForbidden, "the core has %d requests under way", doorLimit).
+				c.reply(m, refusedOutcome("", wire.Errorf(wire.CodeForbidden, "the core has %d requests under way", doorLimit).
 					WithHint("try again in a moment; the emergency freeze takes the same way")))
 			}
 		}
@@ -57,7 +57,7 @@ func (c *Core) ServeDoor(ctx context.Context, act Actor) error {
 func (c *Core) serve(ctx context.Context, m *nats.Msg, act Actor) {
 	var do wire.Do
 	if err := wire.Decode(m.Data, wire.TypeDo, &do); err != nil {
-		c.reply(m, refusal("", wire.Errorf(wire.CodeBadMessage, "%v", err)))
+		c.reply(m, refusedOutcome("", wire.Errorf(wire.CodeBadMessage, "%v", err)))
 		return
 	}
 	person := strings.TrimPrefix(m.Subject, "m.do.")
@@ -67,8 +67,8 @@ func (c *Core) serve(ctx context.Context, m *nats.Msg, act Actor) {
 	act(ctx, person, do, func(answer wire.Message) { c.reply(m, answer) })
 }
 
-// refusal is the OUTCOME of a request that cannot be served.
-func refusal(id string, err *wire.Error) *wire.Outcome {
+// refusedOutcome is the OUTCOME of a request that cannot be served.
+func refusedOutcome(id string, err *wire.Error) *wire.Outcome {
 	v := err.Code.Verdict()
 	return &wire.Outcome{
 		Header: wire.Head(wire.TypeOutcome), ID: id, Verdict: v, Exit: v.Exit(), Err: err, Text: err.Error(),
