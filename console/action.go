@@ -12,18 +12,19 @@ import (
 //
 // A field with the tag arg is an argument. The tag default gives its default,
 // in the spelling of the command line; a field without one is required. Tags
-// help, enum (values with |), min and max describe it further.
+// help, enum (values with |), min and max describe it further. One with a default
+// that may be given by position, as the last, has the tag last.
 type Action interface{ action() }
 
 // Status is a quick health check: the box of 7.1, or a summary of a part.
 type Status struct {
-	Target wire.Selector `arg:"target" default:"mesh" help:"which agents"`
+	Target wire.Selector `arg:"target" default:"mesh" last:"yes" help:"which agents"`
 	At     At            `arg:"at" default:"now" help:"the mesh as it was then: a duration ago, RFC 3339 or 14:03"`
 }
 
 // List shows rows: agents, clusters, sectors, hosts or operations.
 type List struct {
-	Target wire.Selector `arg:"target" default:"mesh" help:"which agents, or what holds them"`
+	Target wire.Selector `arg:"target" default:"mesh" last:"yes" help:"which agents, or what holds them"`
 	What   string        `arg:"what" default:"agents" enum:"agents|clusters|sectors|hosts|operations" help:"what to list"`
 	Sort   string        `arg:"sort" default:"impedance" enum:"impedance|state|address|queue|latency" help:"worst first; address ascending"`
 	Limit  int           `arg:"limit" default:"20" min:"1" max:"1000000" help:"at most so many rows"`
@@ -38,7 +39,7 @@ type Inspect struct {
 
 // History shows facts, newest first.
 type History struct {
-	Target wire.Selector `arg:"target" default:"mesh" help:"about which agents"`
+	Target wire.Selector `arg:"target" default:"mesh" last:"yes" help:"about which agents"`
 	Kind   wire.FactKind `arg:"kind" default:"" help:"only facts of this kind, such as freeze or agent.crash"`
 	Since  At            `arg:"since" default:"24h" help:"from then on: a duration ago, RFC 3339 or 14:03"`
 	Until  At            `arg:"until" default:"now" help:"up to then: a duration ago, RFC 3339 or 14:03"`
@@ -48,7 +49,7 @@ type History struct {
 // Broadcast sends a message to agents.
 type Broadcast struct {
 	Message    string        `arg:"message" help:"the text to send"`
-	Target     wire.Selector `arg:"target" default:"mesh" help:"to which agents"`
+	Target     wire.Selector `arg:"target" default:"mesh" last:"yes" help:"to which agents"`
 	Priority   int           `arg:"priority" default:"2" min:"0" max:"3" help:"0 background, 1 low, 2 normal, 3 critical"`
 	RequireAck bool          `arg:"require_ack" default:"false" help:"wait until every agent has worked it, not only received it"`
 	TTL        time.Duration `arg:"ttl" default:"30s" min:"100ms" max:"168h" help:"time to live; what has not been worked by then expires"`
@@ -56,13 +57,13 @@ type Broadcast struct {
 
 // Freeze stops agents: they begin nothing more until a thaw.
 type Freeze struct {
-	Target wire.Selector `arg:"target" default:"mesh" help:"which agents"`
+	Target wire.Selector `arg:"target" default:"mesh" last:"yes" help:"which agents"`
 	Reason string        `arg:"reason" default:"" help:"why, for the history"`
 }
 
 // Thaw lets frozen agents begin work again.
 type Thaw struct {
-	Target wire.Selector `arg:"target" default:"mesh" help:"which agents"`
+	Target wire.Selector `arg:"target" default:"mesh" last:"yes" help:"which agents"`
 	Reason string        `arg:"reason" default:"" help:"why, for the history"`
 }
 
@@ -78,7 +79,7 @@ type Invite struct {
 
 // Help explains the actions, or one of them.
 type Help struct {
-	Topic string `arg:"topic" default:"" help:"an action's name"`
+	Topic string `arg:"topic" default:"" last:"yes" help:"an action's name"`
 }
 
 // Inject provokes a fault in emulated agents.

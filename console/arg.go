@@ -39,7 +39,8 @@ type Arg struct {
 	Enum     []string // the values there are, beside the default; nil: any
 	Min, Max string   // KindInt, KindNumber, KindDuration: bounds, both included; empty: none
 
-	field int // index in the struct
+	last  bool // may be given by position, as the last
+	field int  // index in the struct
 }
 
 // Flag is the argument's name on the command line, without the dashes.
@@ -108,7 +109,8 @@ func argsOf(t reflect.Type) []Arg {
 		f := t.Field(i)
 		a := Arg{
 			Name: f.Tag.Get("arg"), Help: f.Tag.Get("help"), Kind: kindOf(f.Type),
-			Min: f.Tag.Get("min"), Max: f.Tag.Get("max"), field: i,
+			Min: f.Tag.Get("min"), Max: f.Tag.Get("max"),
+			last: f.Tag.Get("last") != "", field: i,
 		}
 		if enum := f.Tag.Get("enum"); enum != "" {
 			a.Enum = strings.Split(enum, "|")

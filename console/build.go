@@ -2,6 +2,7 @@ package console
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"mesh30k/meshcore/wire"
@@ -11,26 +12,26 @@ import (
 // "_" are the same.
 type Named struct{ Name, Value string }
 
-// Build makes an action of what a line gives: arguments by position and by
-// name, in the spelling of the command line. Errors are *wire.Error.
+// Build makes an action of what a line gives: arguments by name, and the others
+// by position, in the spelling of the command line. Errors are *wire.Error.
 func (e *Entry) Build(positional []string, named []Named) (Action, error) {
 	b := e.builder()
-	places := e.Positional()
-	if len(positional) > len(places) {
-		return nil, wire.Errorf(wire.CodeBadMessage, "%s: %q is one argument too many", e.Name, clip(positional[len(places)])).
-			WithHint("usage: %s; words that belong together need quotes", e.Usage())
-	}
-	for i, s := range positional {
-		if err := b.set(places[i], s); err != nil {
-			return nil, err
-		}
-	}
 	for _, n := range named {
 		a := e.Arg(strings.ReplaceAll(n.Name, "-", "_"))
 		if a == nil {
 			return nil, e.unknownArg(n.Name)
 		}
 		if err := b.set(a, n.Value); err != nil {
+			return nil, err
+		}
+	}
+	places := slices.DeleteFunc(e.Positional(), func(a *Arg) bool { return b.given[a.Name] })
+	if len(positional) > len(places) {
+		return nil, wire.Errorf(wire.CodeBadMessage, "%s: %q is one argument too many", e.Name, clip(positional[len(places)])).
+			WithHint("usage: %s; words that belong together need quotes", e.Usage())
+	}
+	for i, s := range positional {
+		if err := b.set(places[i], s); err != nil {
 			return nil, err
 		}
 	}

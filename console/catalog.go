@@ -97,7 +97,7 @@ var catalog = []Entry{
 		Name: "help", Risk: Read, Key: "?",
 		Summary:  "what can be asked",
 		Help:     "Lists the actions, or explains one.",
-		Examples: []string{"help", "help --topic freeze"},
+		Examples: []string{"help", "help freeze"},
 	}),
 	entry[Inject](Entry{
 		Name: "inject", Risk: Disruptive, Group: "fleet",
@@ -178,22 +178,22 @@ func (e *Entry) Arg(name string) *Arg {
 	return nil
 }
 
-// Positional lists the arguments that are given by position: those without a
-// default, in order, and at the end a target that has one.
+// Positional lists the arguments that may be given by position: those without a
+// default, in order, and at the end the target (of help: the topic) that has one.
 func (e *Entry) Positional() []*Arg {
-	var list []*Arg
+	var list, last []*Arg
 	for i := range e.Args {
-		if e.Args[i].Required {
-			list = append(list, &e.Args[i])
+		switch a := &e.Args[i]; {
+		case a.Required:
+			list = append(list, a)
+		case a.last:
+			last = append(last, a)
 		}
 	}
-	if t := e.Arg("target"); t != nil && !t.Required {
-		list = append(list, t)
-	}
-	return list
+	return append(list, last...)
 }
 
-// Flags lists the arguments that are given by name.
+// Flags lists the arguments that are given by name only.
 func (e *Entry) Flags() []*Arg {
 	by := e.Positional()
 	var list []*Arg

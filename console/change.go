@@ -104,8 +104,21 @@ func (c *call) wide(ch *change) bool {
 	return len(ch.rows) > 0 && (c.entry.Risk == Disruptive || len(ch.rows) > WideOver)
 }
 
+// showPlan makes a plan, or with a hash shows that plan again: who executes by
+// --yes=HASH needs its number of agents.
 func (c *call) showPlan(ch *change) wire.Outcome {
-	plan := c.plan(ch)
+	var plan *wire.Plan
+	if c.do.Hash == "" {
+		plan = c.plan(ch)
+	} else {
+		old, err := c.plans.again(c.do.Hash, c.person, c.binding(ch), c.now)
+		if err != nil {
+			return refusal(c.entry.Name, err)
+		}
+		again := *old
+		again.ID = c.do.ID
+		plan = &again
+	}
 	c.tell.message(plan)
 	return c.outcome(wire.Done, map[string]any{"hash": plan.Hash, "count": plan.Count, "expires": plan.Expires}, "")
 }
@@ -120,7 +133,7 @@ func (c *call) execute(ch *change) wire.Outcome {
 		c.plans.take(k.hash)
 		plan := c.plan(ch)
 		c.tell.message(plan)
-		return refusal(c.entry.Name, stale("%s agents were added since plan %s: it is %s now", thousands(n), k.hash, thousands(plan.Count)))
+		return refusal(c.entry.Name, stale("%s more than plan %s showed: it is %s now", plural(n, "agent"), k.hash, thousands(plan.Count)))
 	}
 	if !c.plans.take(k.hash) {
 		return refusal(c.entry.Name, stale("plan %s has been executed", k.hash))
@@ -179,8 +192,11 @@ func (c *call) audit(v wire.Verdict, targets int, reason string) error {
 
 // plan makes the plan of a change and keeps it.
 func (c *call) plan(ch *change) *wire.Plan {
-	k := &kept{person: c.person, action: c.binding(ch), set: setOf(ch.rows), count: len(ch.rows), wide: c.wide(ch)}
-	c.plans.add(k, c.now)
+	k := &kept{
+		person: c.person, action: c.binding(ch), set: setOf(ch.rows),
+		count: len(ch.rows), wide: c.wide(ch), expires: c.now.Add(PlanLife),
+	}
+	k.hash = planHash(k)
 	plan := &wire.Plan{
 		Header: wire.Head(wire.TypePlan), ID: c.do.ID, Hash: k.hash, Expires: k.expires,
 		Action: Encode(c.action), Risk: string(c.entry.Risk), Wide: k.wide, Count: k.count,
@@ -200,6 +216,8 @@ func (c *call) plan(ch *change) *wire.Plan {
 	}
 	plan.Clusters = len(clusters)
 	plan.Text = planText(plan, ch)
+	k.shown = plan
+	c.plans.add(k, c.now)
 	return plan
 }
 

@@ -89,13 +89,13 @@ func freezeText(r wire.FreezeResult, order wire.FreezeOrder) string {
 		fmt.Fprintf(&b, "%s of %s agents %s\n", thousands(r.Stopped), thousands(r.Covered), did)
 	}
 	if r.SilentN > 0 {
-		fmt.Fprintf(&b, "%s agents on hosts that have not answered: %s; it holds for them when they come back\n", thousands(r.SilentN), someOf(r.Silent))
+		fmt.Fprintf(&b, "%s on hosts that have not answered: %s; it holds for them when they come back\n", plural(r.SilentN, "agent"), someOf(r.Silent))
 	}
 	if r.InHand > 0 {
-		fmt.Fprintf(&b, "%s messages in hand end by themselves\n", thousands(r.InHand))
+		fmt.Fprintf(&b, "In hand, ends by itself: %s\n", plural(r.InHand, "message"))
 	}
 	if r.Thawing > 0 {
-		fmt.Fprintf(&b, "%s messages that were kept are now sent\n", thousands(r.Thawing))
+		fmt.Fprintf(&b, "Kept meanwhile, sent now: %s\n", plural(r.Thawing, "message"))
 	}
 	switch {
 	case order.Undoes != 0:

@@ -33,12 +33,11 @@ type kept struct {
 	count   int
 	wide    bool
 	expires time.Time
+	shown   *wire.Plan
 }
 
-// add gives the plan its hash and keeps it.
+// add keeps a plan, and lets go of what has expired.
 func (b *planBook) add(k *kept, now time.Time) {
-	k.expires = now.Add(PlanLife)
-	k.hash = planHash(k)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	own, oldest := 0, (*kept)(nil)
@@ -79,6 +78,18 @@ func planHash(k *kept) string {
 func (b *planBook) check(hash, person, action string, typed int, now time.Time) (*kept, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	k, err := b.find(hash, person, action, now)
+	if err != nil {
+		return nil, err
+	}
+	if k.wide && typed != k.count {
+		return nil, wire.Errorf(wire.CodeForbidden, "this concerns %s and the number typed was %s", plural(k.count, "agent"), thousands(typed)).
+			WithHint("type the number that the plan shows")
+	}
+	return k, nil
+}
+
+func (b *planBook) find(hash, person, action string, now time.Time) (*kept, error) {
 	k := b.plans[hash]
 	switch {
 	case hash == "":
@@ -86,14 +97,22 @@ func (b *planBook) check(hash, person, action string, typed int, now time.Time) 
 	case k == nil || k.person != person:
 		return nil, stale("there is no plan %s of yours, or it has been executed", clip(hash))
 	case now.After(k.expires):
-		return nil, stale("plan %s has expired: a plan holds for %s", clip(hash), PlanLife)
+		return nil, stale("plan %s has expired: a plan holds for %s", clip(hash), durationText(PlanLife))
 	case k.action != action:
 		return nil, stale("plan %s is of another action: %s", clip(hash), clip(k.action))
-	case k.wide && typed != k.count:
-		return nil, wire.Errorf(wire.CodeForbidden, "this concerns %s agents and the number typed was %s", thousands(k.count), thousands(typed)).
-			WithHint("type the number that the plan shows")
 	}
 	return k, nil
+}
+
+// again finds a plan of person's that still holds, to show it once more.
+func (b *planBook) again(hash, person, action string, now time.Time) (*wire.Plan, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	k, err := b.find(hash, person, action, now)
+	if err != nil {
+		return nil, err
+	}
+	return k.shown, nil
 }
 
 // take removes a plan: it counts once. It reports whether the plan was there.

@@ -8,21 +8,33 @@ import (
 )
 
 func (c *call) help(a Help) (wire.Outcome, error) {
-	list := catalog
-	text := HelpText()
+	rows, text, err := a.Answer()
+	if err != nil {
+		return wire.Outcome{}, err
+	}
+	for _, r := range rows {
+		if err := c.tell.row(r, ""); err != nil {
+			return wire.Outcome{}, err
+		}
+	}
+	return c.outcome(wire.Done, map[string]int{"shown": len(rows)}, text), nil
+}
+
+// Answer is what help says; it needs no core. An unknown topic is an error as of
+// [Lookup].
+func (a Help) Answer() (rows []any, text string, err error) {
+	list, text := catalog, HelpText()
 	if a.Topic != "" {
 		e, err := Lookup(a.Topic)
 		if err != nil {
-			return wire.Outcome{}, err
+			return nil, "", err
 		}
 		list, text = []Entry{*e}, e.HelpText()
 	}
 	for i := range list {
-		if err := c.tell.row(helpRow(&list[i]), ""); err != nil {
-			return wire.Outcome{}, err
-		}
+		rows = append(rows, helpRow(&list[i]))
 	}
-	return c.outcome(wire.Done, map[string]int{"shown": len(list)}, text), nil
+	return rows, text, nil
 }
 
 // helpRow is what programs see of an entry.
@@ -40,11 +52,11 @@ func HelpText() string {
 		e := &catalog[i]
 		t.add(e.Name, e.Key, string(e.Risk), e.Summary)
 	}
-	return strings.Join(t.lines(), "\n") + "\n\nhelp --topic ACTION explains one.\n\n" + targetHelp
+	return strings.Join(t.lines(), "\n") + "\n\nhelp ACTION explains one.\n\n" + TargetHelp
 }
 
-// targetHelp explains targets, shell quotes included.
-const targetHelp = `A target is mesh, a place (7, 7.4, 7.4.12) or conditions that must all hold:
+// TargetHelp explains targets to a person, shell quotes included.
+const TargetHelp = `A target is mesh, a place (7, 7.4, 7.4.12) or conditions that must all hold:
   sector=3-9   cluster=7.4   agent=7.4.12   host=NAME   class=D   label.NAME=VALUE
   state=active (degraded unstable offline quarantined frozen)
   capability=NAME   'impedance>500'   'sector=3|9'   sector!=7   sector=3-9,class=E
@@ -75,7 +87,7 @@ func (e *Entry) HelpText() string {
 		fmt.Fprintf(&b, "  %s\n", x)
 	}
 	if e.Arg("target") != nil {
-		b.WriteString("\n" + targetHelp)
+		b.WriteString("\n" + TargetHelp)
 	}
 	return b.String()
 }

@@ -119,7 +119,9 @@ func (c *call) registryLines(r *wire.AgentImpedance, line func(name, format stri
 	if r.ContextHash != "" {
 		line("context", "%s", wire.Clean(r.ContextHash))
 	}
-	line("capabilities", "%s", strings.Join(r.Capabilities, " "))
+	if len(r.Capabilities) > 0 {
+		line("capabilities", "%s", strings.Join(r.Capabilities, " "))
+	}
 	for _, k := range sortedKeys(r.Labels) {
 		line("label."+k, "%s", wire.Clean(r.Labels[k]))
 	}

@@ -21,7 +21,7 @@ type OperationRow struct {
 	Verdict    wire.Verdict   `json:"verdict,omitempty"` // absent: it goes on
 	Why        string         `json:"why,omitempty"`
 	Counts     map[string]int `json:"counts,omitempty"`
-	DurationMS float64        `json:"duration_ms,omitempty"`
+	DurationMS float64        `json:"duration_ms,omitzero"`
 }
 
 // listOperations lists the last operations, newest first, as they were known at

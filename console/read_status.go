@@ -16,7 +16,7 @@ type StatusData struct {
 	AsOf   *time.Time `json:"as_of,omitempty"` // of a picture of the past
 	Tally
 	ActiveRate     *float64  `json:"active_rate,omitempty"`
-	Sectors        int       `json:"sectors,omitempty"` // that have agents
+	Sectors        int       `json:"sectors,omitzero"` // that have agents
 	SectorsHealthy *int      `json:"sectors_healthy,omitempty"`
 	Mode           string    `json:"mode,omitempty"`
 	Doubt          string    `json:"doubt,omitempty"`
@@ -73,11 +73,22 @@ func (c *call) statusMesh(p Picture) wire.Outcome {
 		d.add(r)
 	}
 	d.done()
+	d.as(s)
 	d.rate()
 	if d.Agents > 0 {
 		d.SectorsHealthy = &s.SectorsHealthy
 	}
 	return c.outcome(wire.Done, d, meshBox(&d, ""))
+}
+
+// as takes the mesh's own statistics over, so that every screen says the same.
+func (d *StatusData) as(s wire.GlobalStats) {
+	d.Agents, d.Active, d.Degraded, d.Unstable = s.TotalAgents, s.ActiveAgents, s.DegradedAgents, s.UnstableAgents
+	d.Offline, d.Quarantined, d.Frozen, d.Sim = s.OfflineAgents, s.Quarantined, s.FrozenAgents, s.Sim
+	d.MeanMS, d.P95MS = nil, nil
+	if s.MeanMS > 0 {
+		d.MeanMS, d.P95MS = &s.MeanMS, &s.P95MS
+	}
 }
 
 func meshBox(d *StatusData, asOf string) string {

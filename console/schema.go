@@ -64,7 +64,7 @@ func (a *Arg) schema() *schema {
 			s.Enum = append(slices.Clone(a.Enum), a.Default)
 		}
 	}
-	if len(a.Enum) == 0 && a.Kind != KindText {
+	if len(a.Enum) == 0 && a.Kind != KindText && a.Kind != KindTime && a.Kind != KindBool {
 		s.Description += " (" + a.Wants() + ")"
 	}
 	if !a.Required {

@@ -25,7 +25,7 @@ type Tally struct {
 	MeanMS      *float64 `json:"mean_ms,omitempty"`
 	P95MS       *float64 `json:"p95_ms,omitempty"`
 	LatencyMS   *float64 `json:"latency_ms,omitempty"` // mean
-	Sim         bool     `json:"sim,omitempty"`        // at least one is emulated
+	Sim         bool     `json:"sim,omitzero"`         // at least one is emulated
 
 	address    wire.Address
 	impedances []float64

@@ -19,6 +19,14 @@ func thousands(n int) string {
 	return s
 }
 
+// plural spells a count of things: 1 agent, 2,000 agents.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return thousands(n) + " " + thing + "s"
+}
+
 // milliseconds spells a duration in ms; short ones with a decimal.
 func milliseconds(ms float64) string {
 	switch {
@@ -137,7 +145,7 @@ func planText(p *wire.Plan, ch *change) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Plan: %s\n", ch.does)
 	if p.Count > 0 || len(ch.excluded) > 0 {
-		fmt.Fprintf(&b, "  concerns     %s agents in %s clusters of %s sectors\n", thousands(p.Count), thousands(p.Clusters), thousands(len(p.BySector)))
+		fmt.Fprintf(&b, "  concerns     %s in %s of %s\n", plural(p.Count, "agent"), plural(p.Clusters, "cluster"), plural(len(p.BySector), "sector"))
 	}
 	if p.Count > 0 {
 		fmt.Fprintf(&b, "  by class     %s\n", byClass(p.ByClass))
@@ -151,7 +159,7 @@ func planText(p *wire.Plan, ch *change) string {
 		fmt.Fprintf(&b, "  note         %s\n", n)
 	}
 	fmt.Fprintf(&b, "  to reverse   %s\n", p.Reversible)
-	fmt.Fprintf(&b, "  plan         %s, %s, holds for %s\n", p.Hash, p.Risk, PlanLife)
+	fmt.Fprintf(&b, "  plan         %s, %s, holds for %s\n", p.Hash, p.Risk, durationText(PlanLife))
 	return b.String()
 }
 

@@ -68,8 +68,18 @@ func (c *Client) Read(ctx context.Context, a console.Action, h Handlers) wire.Ou
 
 // Plan asks what a change would do. Without a plan the outcome says why.
 func (c *Client) Plan(ctx context.Context, a console.Action) (*wire.Plan, wire.Outcome) {
+	return c.plan(ctx, wire.Do{Step: wire.StepPlan, Action: console.Encode(a)})
+}
+
+// Shown asks for a plan once more that was made before, by its hash, while it
+// still holds.
+func (c *Client) Shown(ctx context.Context, hash string, a console.Action) (*wire.Plan, wire.Outcome) {
+	return c.plan(ctx, wire.Do{Step: wire.StepPlan, Action: console.Encode(a), Hash: hash})
+}
+
+func (c *Client) plan(ctx context.Context, do wire.Do) (*wire.Plan, wire.Outcome) {
 	var plan *wire.Plan
-	out := c.ask(ctx, wire.Do{Step: wire.StepPlan, Action: console.Encode(a)},
+	out := c.ask(ctx, do,
 		answers{Handlers: Handlers{Plan: func(p wire.Plan) { plan = &p }}})
 	if plan == nil && out.Verdict == wire.Done {
 		out = failed(out.Action, wire.Internal, wire.Errorf(wire.CodeInternal, "the core made no plan").
