@@ -34,6 +34,9 @@ type Config struct {
 	// ClockOffset is how much the host's clock is ahead of this machine's: 0
 	// for real hosts.
 	ClockOffset time.Duration
+	// ClockDriftPPM is how much faster the host's clock runs than this
+	// machine's, from Run on, in parts per million: 0 for real hosts.
+	ClockDriftPPM float64
 
 	// Journal is the folder of the host's journal, made if it is missing. Empty:
 	// the journal is kept in memory only, and dies with the process.

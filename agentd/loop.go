@@ -203,8 +203,11 @@ func (l *loop) number() uint64 {
 }
 
 // wall is the host's clock at t: this machine's, and what it is emulated to be
-// off. Its readings leave the host; durations never come from it.
-func (l *loop) wall(t time.Time) time.Time { return t.Add(l.skew) }
+// off and to drift. Its readings leave the host; durations never come from it.
+func (l *loop) wall(t time.Time) time.Time {
+	drift := l.cfg.ClockDriftPPM / 1e6 * float64(t.Sub(l.started))
+	return t.Add(l.skew + time.Duration(drift))
+}
 
 // coreTime is the core's time at t by the host's estimate.
 func (l *loop) coreTime(t time.Time) time.Time {

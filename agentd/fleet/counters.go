@@ -13,8 +13,8 @@ import (
 // when they did it. All but the gauges only rise, so that an interval is the
 // difference of two.
 type Counters struct {
-	At    time.Time `json:"at"`              // this machine's clock
-	Final bool      `json:"final,omitempty"` // all hosts have drained: nothing comes after
+	At    time.Time `json:"at"`             // this machine's clock
+	Final bool      `json:"final,omitzero"` // all hosts have drained: nothing comes after
 
 	// Gauges.
 	Hosts    int `json:"hosts"`

@@ -105,7 +105,7 @@ func (f *Fleet) hostConfig(g wire.Grant, models map[wire.Class]*Model) agentd.Co
 		Peers:        len(f.cfg.Joined.Grants),
 		Log:          f.cfg.Log,
 	}
-	c.ClockOffset = f.clock(g.Sector)
+	c.ClockOffset, c.ClockDriftPPM = f.clock(g.Sector)
 	if f.cfg.Journal != "" {
 		c.Journal = filepath.Join(f.cfg.Journal, "sector-"+strconv.Itoa(g.Sector))
 	}
@@ -113,10 +113,11 @@ func (f *Fleet) hostConfig(g wire.Grant, models map[wire.Class]*Model) agentd.Co
 }
 
 // clock draws what is wrong with the clock of a sector's host.
-func (f *Fleet) clock(sector int) (offset time.Duration) {
+func (f *Fleet) clock(sector int) (offset time.Duration, ppm float64) {
 	rng := stream(f.cfg.Seed, "clock of sector "+strconv.Itoa(sector))
 	r := rand.New(&rng)
-	return millis(f.cfg.Profile.Host.ClockOffsetMS * r.NormFloat64())
+	h := f.cfg.Profile.Host
+	return millis(h.ClockOffsetMS * r.NormFloat64()), h.ClockDriftPPM * r.NormFloat64()
 }
 
 // Run hosts the agents until ctx ends, then drains all hosts and returns nil.

@@ -196,19 +196,22 @@ func TestAFleetThatCannotRunSaysWhy(t *testing.T) {
 
 func TestClocksAreWrongAsTheProfileSays(t *testing.T) {
 	f := &Fleet{cfg: Config{Seed: 3, Profile: Default()}}
-	offsets := make([]float64, 500)
+	offsets, drifts := make([]float64, 500), make([]float64, 500)
 	for i := range offsets {
-		offsets[i] = float64(f.clock(i+1)) / 1e6
-		if f.clock(i+1) != f.clock(i+1) {
+		offset, ppm := f.clock(i + 1)
+		if again, _ := f.clock(i + 1); again != offset {
 			t.Fatal("a host's clock is not the same at the next start")
 		}
+		offsets[i], drifts[i] = float64(offset)/1e6, ppm
 	}
-	if inner := quantile(offsets, 0.84) - quantile(offsets, 0.16); inner < 16 || inner > 24 {
-		t.Errorf("two standard deviations are %.1f ms; want about 20", inner)
+	for what, x := range map[string][]float64{"offsets, ms": offsets, "drifts, ppm": drifts} {
+		if inner := quantile(x, 0.84) - quantile(x, 0.16); inner < 16 || inner > 24 {
+			t.Errorf("%s: two standard deviations are %.1f; want about 20", what, inner)
+		}
 	}
-	f.cfg.Profile.Host.ClockOffsetMS = 0
-	if off := f.clock(1); off != 0 {
-		t.Errorf("switched off, the clock is off by %v", off)
+	f.cfg.Profile.Host = Host{}
+	if offset, ppm := f.clock(1); offset != 0 || ppm != 0 {
+		t.Errorf("switched off, the clock is off by %v and %v ppm", offset, ppm)
 	}
 }
 

@@ -23,8 +23,10 @@ type leads struct {
 	places  map[wire.Address][]wire.Enrolled
 	frozen  map[wire.Address]wire.FrozenState
 	beats   map[string]wire.Beat // the latest of each agent
+	beaten  map[string]int       // beats of each
 	beating int                  // beats in all
-	lost    int                  // as the heartbeats say
+	hellos  int
+	lost    int // as the heartbeats say
 	states  map[string]map[wire.DeliveryState]int
 	froze   map[wire.Address]wire.FrozenAck
 	reports []wire.ReportItem
@@ -51,7 +53,7 @@ func newLeads(t *testing.T, agents []wire.Enrolled) *leads {
 	l := &leads{
 		t: t, nc: nc, url: s.ClientURL(),
 		places: map[wire.Address][]wire.Enrolled{}, frozen: map[wire.Address]wire.FrozenState{},
-		beats: map[string]wire.Beat{}, states: map[string]map[wire.DeliveryState]int{},
+		beats: map[string]wire.Beat{}, beaten: map[string]int{}, states: map[string]map[wire.DeliveryState]int{},
 		froze: map[wire.Address]wire.FrozenAck{}, changed: make(chan struct{}),
 	}
 	for _, a := range agents {
@@ -91,6 +93,7 @@ func (l *leads) take(m *nats.Msg) {
 func (l *leads) welcome(m *nats.Msg, cluster wire.Address) {
 	var h wire.Hello
 	if l.decode(m, wire.TypeHello, &h) {
+		l.hellos++
 		l.say(m.Reply, &wire.Welcome{
 			Header: wire.Head(wire.TypeWelcome), Cluster: cluster, Agents: l.places[cluster], Frozen: l.frozen[cluster],
 			HeartbeatMS: 100, MaxQueue: 100, ReceivedAt: time.Now(), SentAt: time.Now(),
@@ -105,6 +108,7 @@ func (l *leads) beat(m *nats.Msg) {
 	}
 	for _, b := range h.Agents {
 		l.beats[b.AgentID] = b
+		l.beaten[b.AgentID]++
 	}
 	l.beating += len(h.Agents)
 	l.lost += h.Lost
@@ -215,6 +219,20 @@ func (l *leads) incarnation(agent string) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.beats[agent].Incarnation
+}
+
+// beatsOf is how often the agent has beaten.
+func (l *leads) beatsOf(agent string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.beaten[agent]
+}
+
+// hellosNow is how many HELLOs have come.
+func (l *leads) hellosNow() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hellos
 }
 
 // reported counts reports of a kind about an agent; "" is any agent.
