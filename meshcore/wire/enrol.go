@@ -63,6 +63,7 @@ func (j *Join) Check() error {
 	var c checks
 	c.name("mesh", j.Mesh)
 	c.name("host", j.Host)
+	c.that(j.Host != CoreName, "host: the name %q belongs to the core itself", CoreName)
 	c.that(publicKey.MatchString(j.Key), "key: want a public NATS user nkey of 56 characters beginning with U")
 	c.that(len(j.Agents) > 0, "agents: want at least one")
 	total, named := 0, map[string]bool{}

@@ -235,6 +235,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{TypeCoordinate, "ttl_ms", `-1`, "ttl_ms", "a negative time to live"},
 		{TypeCoordinate, "message_id", `"a\u001b[2J"`, "not printable", "an escape sequence in an id"},
 		{TypeJoin, "key", `"SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"`, "key", "a seed for a public key"},
+		{TypeJoin, "host", `"core"`, "the core itself", "the core's name"},
 		{TypeJoin, "agents", `[]`, "at least one", "no agents"},
 		{TypeJoin, "agents", `[{"agent_class":"G"}]`, "class", "a class that does not exist"},
 		{TypeJoin, "agents", `[{"agent_class":"E","count":100001}]`, "count", "more agents than a host may bring"},

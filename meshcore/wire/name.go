@@ -8,6 +8,10 @@ import (
 // MaxName is the longest name of an agent, host, mesh, person or label, in bytes.
 const MaxName = 63
 
+// CoreName is the core's own: no host, person or token may have it, since
+// replies to the core go to the inbox of that name.
+const CoreName = "core"
+
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
 // CheckName returns an error unless s may name an agent, host, mesh, person,

@@ -114,11 +114,11 @@ var kinds = map[Type]kind{
 		Frozen: &FrozenAck{Seq: 41001, Frozen: 2, InHand: 1, StoppedAt: after(15)}, Unknown: later,
 	}),
 	TypeFreeze: of(&Freeze{
-		Header: Head(TypeFreeze), Scope: ScopeSelector, Target: "sector=7,class=E", Keep: "fact 41001", Cluster: cluster74,
+		Header: Head(TypeFreeze), Scope: ScopeSelector, Target: "sector=7,class=E", Keep: "fact:41001", Cluster: cluster74,
 		Frozen: frozenTwo, SentAt: noon, Unknown: later,
 	}),
 	TypeThaw: of(&Freeze{
-		Header: Head(TypeThaw), Scope: ScopeGlobal, Target: "mesh", Keep: "fact 42000", Cluster: cluster74,
+		Header: Head(TypeThaw), Scope: ScopeGlobal, Target: "mesh", Keep: "fact:42000", Cluster: cluster74,
 		Frozen: FrozenState{Seq: 42000, All: true, Agents: agentIDs[1:]}, SentAt: noon, Unknown: later,
 	}),
 	TypeInject: of(&inject),
