@@ -25,6 +25,8 @@ type binding struct {
 func onHeat(p pane) bool     { _, ok := p.(*heat); return ok }
 func onTable(p pane) bool    { _, ok := p.(*table); return ok }
 func onAgent(p pane) bool    { _, ok := p.(*agentPane); return ok }
+func notHelp(p pane) bool    { x, ok := p.(*page); return !ok || x.name != "help" }
+func notEvents(p pane) bool  { _, ok := p.(*eventsPane); return !ok }
 func isOpened(p pane) bool   { return !onHeat(p) }
 func hasAgents(p pane) bool  { return onHeat(p) || onClusters(p) }
 func onClusters(p pane) bool { _, ok := p.(*clusters); return ok }
@@ -33,14 +35,14 @@ func opens(p pane) bool      { return p.open() != nil }
 // bindings is the table of keys.
 func bindings() []binding {
 	return slices.Concat([]binding{
-		{keys: []string{"?"}, show: "?", hint: "help", does: "this page", run: func(m *model) tea.Cmd { return m.push(newPage("help", m.help())) }},
+		{keys: []string{"?"}, show: "?", hint: "help", does: "this page", on: notHelp, run: func(m *model) tea.Cmd { return m.push(newPage("help", m.help())) }},
 		{keys: []string{"enter"}, show: "enter", hint: "open", does: "open what is selected: sector, cluster, agent", on: opens, run: func(m *model) tea.Cmd { return m.push(m.top().open()) }},
 		{keys: []string{"esc"}, show: "esc", hint: "back", does: "back; cancel", on: isOpened, run: (*model).escape},
 	}, actionBindings(), []binding{
 		{keys: []string{"/"}, show: "/", hint: "filter", does: "filter agents: a part of id, address or host, or a selector such as class=D,impedance>500", run: (*model).filter},
 		{keys: []string{"a"}, show: "a", hint: "agents", does: "all agents of the part that is shown", on: hasAgents, run: func(m *model) tea.Cmd { return m.push(newTable(m.scope())) }},
 		{keys: []string{":"}, show: ":", hint: "command", does: "command line; tab completes, up recalls", run: func(m *model) tea.Cmd { return m.ask(newPrompt(":", "")) }},
-		{keys: []string{"e"}, show: "e", hint: "events", does: "the event feed", run: func(m *model) tea.Cmd { return m.push(&eventsPane{ring: &m.ring}) }},
+		{keys: []string{"e"}, show: "e", hint: "events", does: "the event feed", on: notEvents, run: func(m *model) tea.Cmd { return m.push(&eventsPane{ring: &m.ring}) }},
 		{keys: []string{"r"}, show: "r", hint: "ask again", does: "ask the core again for deliveries and history", on: onAgent, run: (*model).again},
 		{keys: []string{"i"}, show: "i", does: "map by impedance", on: onHeat, run: shade(false)},
 		{keys: []string{"s"}, show: "s", does: "map by state", on: onHeat, run: shade(true)},

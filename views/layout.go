@@ -26,6 +26,9 @@ func (m *model) arrange() {
 	if m.w < minWidth || m.h < minHeight {
 		return
 	}
+	if m.prompt != nil {
+		m.prompt.input.SetWidth(m.w - 3)
+	}
 	card := 0
 	if m.card != nil {
 		card = len(m.card.draw(m.live, m.w, m.cardRoom()))

@@ -192,6 +192,20 @@ func TestProgressIsShownUntilTheOutcome(t *testing.T) {
 	s.Wait(beat).Sees("freeze: 120 of 300  stopped").Release().Sees("✓ FROZEN")
 }
 
+func TestTheFeedStandsStillForWhoReadsIt(t *testing.T) {
+	s := openScreen(t, 80, 24).Press("e").Sees("handler said")
+	many := make([]wire.Fact, 60)
+	for i := range many {
+		many[i] = wire.Fact{At: noon, Text: fmt.Sprintf("line %d.", i)}
+	}
+	s.Show(Update{Facts: many}).Sees("line 59.").Press("pgup").SeesNot("line 59.").Sees("line 30.")
+	s.Show(Update{Facts: many[:5]}).Sees("line 30.").SeesNot("line 0.").Press("end").Sees("line 4.")
+}
+
+func TestTheCursorStaysInSightWhenACardTakesItsPlace(t *testing.T) {
+	openScreen(t, 60, 15).Press("end").Sees("▸100").Press("f").Sees("▸100", "type 300")
+}
+
 func TestAClickSelectsAndNeverActs(t *testing.T) {
 	s := openScreen(t, 120, 40)
 	s.send(tea.MouseClickMsg{X: 2 + 6*9, Y: 2, Button: tea.MouseLeft}).Sees("▸7").ExecutedNothing()

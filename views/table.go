@@ -175,7 +175,7 @@ func columnsFor(w int) []column {
 		{"impedance ms", 14, byImpedance, func(r *wire.AgentImpedance) (string, ink) { return millis(r.ImpedanceMS), scoreInk(r.Score) }, false},
 		{"queue", 8, byQueue, func(r *wire.AgentImpedance) (string, ink) { return count(r.QueueDepth), quiet(r.QueueDepth, plain) }, false},
 		{"latency ms", 12, byLatency, func(r *wire.AgentImpedance) (string, ink) { return millis(r.LatencyMS), plain }, false},
-		{"class", 7, "", func(r *wire.AgentImpedance) (string, ink) { return r.Class.String(), muted }, false},
+		{"class", 7, "", func(r *wire.AgentImpedance) (string, ink) { return classText(r), muted }, false},
 		{"  agent", 16, "", func(r *wire.AgentImpedance) (string, ink) { return "  " + wire.Clean(r.AgentID), plain }, true},
 		{"score", 7, "", func(r *wire.AgentImpedance) (string, ink) { return scoreText(r.Score), scoreInk(r.Score) }, false},
 		{"drift", 7, "", func(r *wire.AgentImpedance) (string, ink) { return strconv.FormatFloat(r.Drift, 'f', 2, 64), plain }, false},
@@ -184,12 +184,12 @@ func columnsFor(w int) []column {
 		{"  host", 24, "", func(r *wire.AgentImpedance) (string, ink) { return "  " + wire.Clean(r.Host), muted }, true},
 	}
 	used, n := 4, 0 // mark and glyphs
-	for n < len(all) && used+all[n].width <= w {
+	for n < len(all) && used+all[n].width < w {
 		used += all[n].width
 		n++
 	}
 	if n > agentColumn { // names are longest: they get what is left
-		all[agentColumn].width += min(w-used, 40)
+		all[agentColumn].width += min(w-used-1, 40)
 	}
 	return all[:n]
 }
@@ -231,6 +231,14 @@ func agentRow(th *theme, r *wire.AgentImpedance, w int, columns []column, here b
 		}
 	}
 	return l.String()
+}
+
+// classText is the class, and whether the agent is emulated.
+func classText(r *wire.AgentImpedance) string {
+	if r.Sim {
+		return r.Class.String() + " SIM"
+	}
+	return r.Class.String()
 }
 
 // scoreText shows a score between 0 and 1000; it is kept unclipped (rulings).

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -16,11 +17,12 @@ type line struct {
 	width int
 	over  ink // when not plain, every piece takes this ink
 	used  int
+	last  string // piece, against which the next must not be drawn as one sign
 	b     strings.Builder
 }
 
 func newLine(t *theme, width int) *line {
-	l := &line{theme: t, width: width}
+	l := &line{theme: t, width: width, last: " "}
 	l.b.Grow(width + 64)
 	return l
 }
@@ -31,17 +33,30 @@ func (l *line) put(k ink, s string) *line {
 	if room <= 0 || s == "" {
 		return l
 	}
+	s = apart(l.last, s)
 	n := cells(s)
 	if n > room {
 		s = ansi.Truncate(s, room, "…")
 		n = cells(s)
 	}
 	l.used += n
+	l.last = s
 	if l.over != plain {
 		k = l.over
 	}
 	l.b.WriteString(l.theme.paint(k, s))
 	return l
+}
+
+// apart is s, changed if a terminal would draw its beginning onto the end of the
+// piece before it: a name that begins with a combining mark would make its row
+// narrower than it was measured.
+func apart(before, s string) string {
+	if s[0] < utf8.RuneSelf || cells(before+s) == cells(before)+cells(s) {
+		return s
+	}
+	_, size := utf8.DecodeRuneInString(s)
+	return string(utf8.RuneError) + s[size:]
 }
 
 // right appends s at the right end of a field of n cells; numbers line up so.
@@ -71,6 +86,7 @@ func (l *line) gap(n int) *line {
 		return l.put(l.over, strings.Repeat(" ", n))
 	}
 	l.used += n
+	l.last = " "
 	for range n {
 		l.b.WriteByte(' ')
 	}

@@ -172,9 +172,11 @@ func (m *model) headlines() (all [][]piece) {
 	}
 	if s.TotalAgents > 0 {
 		add(piece{plain, count(s.ActiveAgents) + "/" + count(s.TotalAgents)}, piece{muted, " active"})
-		add(piece{plain, millis(s.MeanMS)}, piece{muted, " ms"})
 	} else if m.scene.picture != nil {
 		add(piece{muted, "no agents yet"})
+	}
+	if s.MeanMS > 0 {
+		add(piece{plain, millis(s.MeanMS)}, piece{muted, " ms"})
 	}
 	if m.readOnly {
 		add(piece{muted, "read-only"})
@@ -189,9 +191,12 @@ func (m *model) linkTrouble() string {
 		return "no more news of the core; what is shown is of " + clock(m.scene.at)
 	case m.scene.conn.Up || m.scene.picture == nil:
 		return ""
-	default:
-		return "core unreachable, last seen " + clock(m.scene.conn.Since) + ", trying again"
 	}
+	seen := m.scene.conn.Since
+	if seen.IsZero() {
+		seen = m.scene.at
+	}
+	return "core unreachable, last seen " + clock(seen) + ", trying again"
 }
 
 // footer is the status line above the hints; on a low terminal they share one
@@ -199,7 +204,6 @@ func (m *model) linkTrouble() string {
 func (m *model) footer() []string {
 	hints := m.hints()
 	if m.prompt != nil {
-		m.prompt.input.SetWidth(m.w - 3)
 		hints = newLine(m.live, m.w).put(plain, strings.TrimRight(wire.Clean(m.prompt.input.View()), " ")).String()
 	}
 	status := m.statusLine()
