@@ -27,6 +27,9 @@ const (
 	// metaPurged: facts of kind "log" before this sequence are gone because
 	// their retention ended. Missing for another reason, they are damage.
 	metaPurged = "mesh30k-purged-before"
+	// metaKeep: the last fact of kind "keep" when metaPurged was written. Among
+	// purged messages nothing else would tell that it is missing.
+	metaKeep = "mesh30k-last-keep"
 )
 
 // Errors of a ledger that a caller may want to tell apart.
@@ -74,9 +77,9 @@ type Ledger struct {
 	js       jetstream.JetStream
 	stream   jetstream.Stream
 	opt      LedgerOptions
-	maxBytes atomic.Int64  // of the stream, as the broker has it
-	bytes    atomic.Int64  // the stream's size, about
-	purged   atomic.Uint64 // see metaPurged
+	maxBytes atomic.Int64 // of the stream, as the broker has it
+	bytes    atomic.Int64 // the stream's size, about
+	noted    atomic.Pointer[noted]
 
 	free func() int64 // of the disk, in bytes
 
@@ -129,8 +132,11 @@ func (l *Ledger) openStream(ctx context.Context) error {
 			return fmt.Errorf("facts: the disk budget cannot be set to %d bytes: %w", l.opt.MaxBytes, err)
 		}
 	}
-	purged, _ := strconv.ParseUint(config.Metadata[metaPurged], 10, 64)
-	l.purged.Store(purged)
+	n, err := readNoted(config.Metadata)
+	if err != nil {
+		return err
+	}
+	l.noted.Store(&n)
 	l.stream = stream
 	l.maxBytes.Store(config.MaxBytes)
 	l.bytes.Store(int64(stream.CachedInfo().State.Bytes))
@@ -153,6 +159,18 @@ func (l *Ledger) streamConfig() jetstream.StreamConfig {
 	}
 }
 
+// readNoted reads what retention has written down; nothing if it never ran.
+func readNoted(metadata map[string]string) (n noted, err error) {
+	for name, value := range map[string]*uint64{metaPurged: &n.purged, metaKeep: &n.keep} {
+		if text, ok := metadata[name]; ok {
+			if *value, err = strconv.ParseUint(text, 10, 64); err != nil {
+				return noted{}, fmt.Errorf("facts: the stream's note %s is damaged: %w", name, err)
+			}
+		}
+	}
+	return n, nil
+}
+
 // LedgerState says how large the facts are.
 type LedgerState struct {
 	First, Last uint64 // sequences of the stream; Last 0: no facts yet
@@ -171,7 +189,7 @@ func (l *Ledger) State(ctx context.Context) (LedgerState, error) {
 	s := info.State
 	return LedgerState{
 		First: s.FirstSeq, Last: s.LastSeq, Messages: s.Msgs, Bytes: s.Bytes,
-		MaxBytes: info.Config.MaxBytes, LogPurged: l.purged.Load(),
+		MaxBytes: info.Config.MaxBytes, LogPurged: l.noted.Load().purged,
 	}, nil
 }
 

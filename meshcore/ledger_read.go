@@ -32,7 +32,7 @@ func (l *Ledger) replay(ctx context.Context, c *chain, fn func(uint64, []wire.Fa
 		return err
 	}
 	if c.after >= state.Last {
-		return corrupt(c.end(state.Last, l.purged.Load()))
+		return corrupt(c.end(state.Last, *l.noted.Load()))
 	}
 	consumer, err := l.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		AckPolicy:         jetstream.AckNonePolicy,
@@ -54,7 +54,7 @@ func (l *Ledger) replay(ctx context.Context, c *chain, fn func(uint64, []wire.Fa
 			return err
 		}
 		if n == 0 {
-			return corrupt(c.end(state.Last, l.purged.Load()))
+			return corrupt(c.end(state.Last, *l.noted.Load()))
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (l *Ledger) tell(m jetstream.Msg, c *chain, fn func(uint64, []wire.Fact) er
 	if err != nil {
 		return &CorruptError{Seq: seq, Resume: seq, Reason: "it was not written by a ledger: it names no message before it"}
 	}
-	if err := c.add(m.Subject(), seq, previous, l.purged.Load()); err != nil {
+	if err := c.add(m.Subject(), seq, previous, l.noted.Load().purged); err != nil {
 		return err
 	}
 	var batch wire.FactBatch

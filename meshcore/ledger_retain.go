@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -53,7 +54,7 @@ func (l *Ledger) Retain(ctx context.Context, now time.Time, oldestNeeded uint64)
 		before = min(before, oldestNeeded)
 	}
 	held := before < wanted
-	if before <= l.purged.Load() {
+	if before <= l.noted.Load().purged {
 		return Retained{Held: held}, nil
 	}
 	if err := l.purge(ctx, before); err != nil {
@@ -169,17 +170,29 @@ func (l *Ledger) scanLog(ctx context.Context, config jetstream.ConsumerConfig, m
 // purge takes away facts of kind "log" before a sequence. First it is written
 // down that they may be missing, so that a kill in between is no damage.
 func (l *Ledger) purge(ctx context.Context, before uint64) error {
-	config := l.stream.CachedInfo().Config
-	metadata := map[string]string{metaPurged: strconv.FormatUint(before, 10)}
-	for k, v := range config.Metadata {
-		if _, ours := metadata[k]; !ours {
-			metadata[k] = v
-		}
+	keep, err := l.lastKeep(ctx)
+	if err != nil {
+		return err
 	}
-	config.Metadata = metadata
+	config := l.stream.CachedInfo().Config
+	config.Metadata = maps.Clone(config.Metadata)
+	config.Metadata[metaPurged] = strconv.FormatUint(before, 10)
+	config.Metadata[metaKeep] = strconv.FormatUint(keep, 10)
 	if _, err := l.js.UpdateStream(ctx, config); err != nil {
 		return err
 	}
-	l.purged.Store(before)
+	l.noted.Store(&noted{purged: before, keep: keep})
 	return l.stream.Purge(ctx, jetstream.WithPurgeSubject(wire.SubjectFactLog), jetstream.WithPurgeSequence(before))
+}
+
+// lastKeep is the sequence of the last fact of kind "keep"; 0 if there is none.
+func (l *Ledger) lastKeep(ctx context.Context) (uint64, error) {
+	m, err := l.stream.GetLastMsgForSubject(ctx, wire.SubjectFactKeep)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return m.Sequence, nil
 }
