@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"fmt"
 	"strconv"
 	"strings"
@@ -45,7 +44,7 @@ func (s *session) readLine() (string, error) {
 	}
 	got := make(chan line, 1)
 	go func() {
-		text, err := bufio.NewReader(s.In).ReadString('\n')
+		text, err := s.in.ReadString('\n')
 		got <- line{text, err}
 	}()
 	select {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"errors"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ func run(cmd *cobra.Command, d Deps, e *console.Entry, a console.Action) error {
 		return unreachable(err)
 	}
 	defer plane.Close()
-	s := &session{Deps: d, cmd: cmd, out: printerOf(cmd, d), plane: plane, entry: e, action: a}
+	s := &session{Deps: d, cmd: cmd, in: bufio.NewReader(d.In), out: printerOf(cmd, d), plane: plane, entry: e, action: a}
 	if e.Risk == console.Read {
 		return s.out.outcome(plane.Read(cmd.Context(), a, s.handlers()))
 	}
@@ -40,6 +41,7 @@ func unreachable(err error) error {
 type session struct {
 	Deps
 	cmd    *cobra.Command
+	in     *bufio.Reader // of Deps.In, for all questions
 	out    *printer
 	plane  Plane
 	entry  *console.Entry

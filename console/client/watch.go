@@ -28,11 +28,7 @@ type Feed struct {
 
 // Watch begins to collect; it ends with ctx.
 func (c *Client) Watch(ctx context.Context) (*Feed, error) {
-	f := &Feed{
-		changed: make(chan struct{}, 1),
-		blocks:  map[wire.Address]*wire.Block{},
-		sectors: map[int]*wire.SectorSummary{},
-	}
+	f := newFeed()
 	var subs []*nats.Subscription
 	stop := func() {
 		for _, s := range subs {
@@ -57,6 +53,14 @@ func (c *Client) Watch(ctx context.Context) (*Feed, error) {
 		go reloadOn(ctx, f, s.StatusChanged(nats.SubscriptionSlowConsumer))
 	}
 	return f, nil
+}
+
+func newFeed() *Feed {
+	return &Feed{
+		changed: make(chan struct{}, 1),
+		blocks:  map[wire.Address]*wire.Block{},
+		sectors: map[int]*wire.SectorSummary{},
+	}
 }
 
 // reloadOn asks for a reload whenever something was missed: when the connection
