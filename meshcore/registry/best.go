@@ -2,7 +2,6 @@ package registry
 
 import (
 	"cmp"
-	"container/heap"
 	"maps"
 	"math"
 	"slices"
@@ -32,13 +31,10 @@ type head struct {
 }
 
 func (a head) before(b head) bool {
-	switch {
-	case a.capability != b.capability:
+	if a.capability != b.capability {
 		return a.capability < b.capability
-	case a.z != b.z:
-		return a.z < b.z
 	}
-	return a.at < b.at
+	return a.z < b.z || a.z == b.z && a.at < b.at
 }
 
 func newBestIndex() bestIndex {
@@ -135,6 +131,7 @@ func (v *View) Best(capability string, count int, maxImpedance float64) []*wire.
 		maxImpedance = math.Inf(1)
 	}
 	m := merge{view: v, capability: capability, count: count, limit: maxImpedance}
+	m.best, m.ahead = make([]*wire.AgentImpedance, 0, min(count, 128)), make([]cursor, 0, min(count, 128))
 	v.best.heads.Ascend(head{n, 0, math.Inf(-1)}, func(h head) bool {
 		if h.capability != n || h.z > maxImpedance {
 			return false
@@ -155,31 +152,42 @@ type merge struct {
 	count      int
 	limit      float64
 	best       []*wire.AgentImpedance
-	ahead      cursors
+	ahead      []cursor // a heap: the next row of each open cluster
 }
 
 // cursor stands at a cluster's next row.
 type cursor struct {
-	head
+	z       float64
+	at      seatRef
+	next    int32 // in cluster.usable, behind the row
 	cluster *clusterPicture
-	next    int // in cluster.usable, behind the row
-	row     *wire.AgentImpedance
 }
+
+func (c *cursor) before(z float64, at seatRef) bool { return c.z < z || c.z == z && c.at < at }
 
 func (m *merge) open(h head) {
 	c := cursor{cluster: m.view.cluster(h.at.address())}
-	if m.advance(&c) {
-		heap.Push(&m.ahead, c)
+	if !m.advance(&c) {
+		return
+	}
+	m.ahead = append(m.ahead, c)
+	for i := len(m.ahead) - 1; i > 0; {
+		up := (i - 1) / 2
+		if m.ahead[up].before(m.ahead[i].z, m.ahead[i].at) {
+			return
+		}
+		m.ahead[up], m.ahead[i] = m.ahead[i], m.ahead[up]
+		i = up
 	}
 }
 
 // advance moves a cursor to its cluster's next row with the capability.
 func (m *merge) advance(c *cursor) bool {
-	for c.next < len(c.cluster.usable) {
-		c.row = &c.cluster.block.Rows[c.cluster.usable[c.next]]
+	for int(c.next) < len(c.cluster.usable) {
+		row := &c.cluster.block.Rows[c.cluster.usable[c.next]]
 		c.next++
-		if slices.Contains(c.row.Capabilities, m.capability) {
-			c.at, c.z = refer(c.row.Address), c.row.ImpedanceMS
+		if slices.Contains(row.Capabilities, m.capability) {
+			c.at, c.z = refer(row.Address), row.ImpedanceMS
 			return c.z <= m.limit
 		}
 	}
@@ -188,31 +196,38 @@ func (m *merge) advance(c *cursor) bool {
 
 // drain takes all rows that come before the cluster that is opened next (nil:
 // there is none).
-func (m *merge) drain(before *head) {
+func (m *merge) drain(until *head) {
 	for len(m.best) < m.count && len(m.ahead) > 0 {
 		top := &m.ahead[0]
-		if before != nil && !(head{before.capability, top.at, top.z}).before(*before) {
+		if until != nil && !top.before(until.z, until.at) {
 			return
 		}
-		m.best = append(m.best, top.row)
-		if m.advance(top) {
-			heap.Fix(&m.ahead, 0)
-		} else {
-			heap.Pop(&m.ahead)
+		m.best = append(m.best, &top.cluster.block.Rows[top.cluster.usable[top.next-1]])
+		if !m.advance(top) {
+			last := len(m.ahead) - 1
+			m.ahead[0] = m.ahead[last]
+			m.ahead = m.ahead[:last]
 		}
+		m.sink()
 	}
 }
 
-// cursors is a heap.
-type cursors []cursor
-
-func (h cursors) Len() int           { return len(h) }
-func (h cursors) Less(i, j int) bool { return h[i].before(h[j].head) }
-func (h cursors) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *cursors) Push(x any)        { *h = append(*h, x.(cursor)) }
-func (h *cursors) Pop() any {
-	last := len(*h) - 1
-	x := (*h)[last]
-	*h = (*h)[:last]
-	return x
+// sink puts the top of the heap where it belongs. (container/heap would box
+// each cursor: this path has a budget of microseconds.)
+func (m *merge) sink() {
+	h := m.ahead
+	for i := 0; ; {
+		least := 2*i + 1
+		if least >= len(h) {
+			return
+		}
+		if r := least + 1; r < len(h) && h[r].before(h[least].z, h[least].at) {
+			least = r
+		}
+		if h[i].before(h[least].z, h[least].at) {
+			return
+		}
+		h[i], h[least] = h[least], h[i]
+		i = least
+	}
 }
