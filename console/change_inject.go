@@ -71,7 +71,7 @@ func (c *call) inject(p Picture, a Inject) (*change, error) {
 		if n < len(rows) {
 			v = wire.Partial
 		}
-		text := fmt.Sprintf("%s: %s of %s agents\n", a.Fault, thousands(n), thousands(len(rows)))
+		text := fmt.Sprintf("%s: %s of %s\n", a.Fault, thousands(n), plural(len(rows), "agent"))
 		return c.outcome(v, Injected{a.Fault, sel.String(), n}, text), nil
 	}
 	return ch, nil

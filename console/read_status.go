@@ -172,7 +172,7 @@ func partText(d *StatusData, mesh wire.GlobalStats) string {
 			fmt.Fprintf(&b, "- Notable: %d more clusters\n", len(d.Notable)-i)
 			break
 		}
-		fmt.Fprintf(&b, "- Notable: Cluster %s has %d agents with impedance > %s\n", n.Cluster, len(n.Agents), milliseconds(n.OverMS))
+		fmt.Fprintf(&b, "- Notable: Cluster %s has %s with impedance > %s\n", n.Cluster, plural(len(n.Agents), "agent"), milliseconds(n.OverMS))
 	}
 	return b.String()
 }
