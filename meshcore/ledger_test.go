@@ -267,6 +267,47 @@ func TestFollowGoesOn(t *testing.T) {
 	}
 }
 
+func TestFollowOutlivesTheBroker(t *testing.T) {
+	keys, dir := newTestKeyring(t, 1), t.TempDir()
+	b := startTestBroker(t, keys, dir)
+	l := openTestLedger(t, connectTestCore(t, b), LedgerOptions{})
+	mustAppend(t, l, keepFact("before"))
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan string, 10)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- l.Follow(ctx, 0, func(_ uint64, facts []wire.Fact) error {
+			got <- facts[0].Text
+			return nil
+		})
+	}()
+	next := func(want string) {
+		t.Helper()
+		select {
+		case text := <-got:
+			if text != want {
+				t.Fatalf("the follower was given %q, want %q", text, want)
+			}
+		case err := <-ended:
+			t.Fatalf("before %q the follower ended: %v", want, err)
+		case <-time.After(3 * testWait):
+			t.Fatalf("the follower was not given %q", want)
+		}
+	}
+	next("before")
+	port := portOf(t, b)
+	b.Close()
+	b, err := StartBroker(BrokerOptions{Keyring: keys, StoreDir: dir, Port: port, Log: b.log.log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	mustAppend(t, l, keepFact("after"))
+	next("after")
+	cancel()
+	<-ended
+}
+
 func TestFollowPassesOnTheErrorOfItsReader(t *testing.T) {
 	l := newTestLedger(t, LedgerOptions{})
 	mustAppend(t, l, logFact("one"))

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -110,7 +111,8 @@ func (c Credentials) Option() nats.Option { return nats.UserJWTAndSeed(c.JWT, c.
 
 // Options are those of every client of a mesh: connect as this user, receive
 // replies under inbox (wire.InboxPrefix of the name) where nobody else may
-// listen, and reconnect for ever with [ReconnectDelay]. connections is how many
+// listen, reconnect for ever with [ReconnectDelay], and log what a connection
+// notices on its own (a slow consumer, a refused subject). connections is how many
 // clients the broker is likely to have, at least 1.
 func (c Credentials) Options(inbox string, connections int) []nats.Option {
 	return []nats.Option{
@@ -125,5 +127,13 @@ func (c Credentials) Options(inbox string, connections int) []nats.Option {
 		// core that starts with a wrong clock, and the next try succeeds.
 		nats.IgnoreAuthErrorAbort(),
 		nats.PermissionErrOnSubscribe(true),
+		// nats.go would print it, on the screen of a console too.
+		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
+			subject := ""
+			if s != nil {
+				subject = s.Subject
+			}
+			slog.Warn("connection to the broker", "user", c.Name, "subject", subject, "err", err)
+		}),
 	}
 }
