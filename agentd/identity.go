@@ -25,6 +25,7 @@ type Identity struct {
 	CA     string       `json:"ca,omitempty"`
 	Seed   string       `json:"seed"` // secret
 	Grants []wire.Grant `json:"grants"`
+	Agents int          `json:"agents,omitempty"` // how many it joined with; 0: not noted
 }
 
 const identityName = "identity.json"

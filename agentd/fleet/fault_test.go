@@ -7,7 +7,7 @@ import (
 )
 
 func TestAStalledAgentBeatsAndWorksNothingUntilRevived(t *testing.T) {
-	agents, _ := sector(60)
+	agents := sector(60)
 	l := newLeads(t, agents)
 	startFleet(t, l, quick(), "")
 	l.until("all 60 beat", func() bool { return len(l.beats) == 60 })
@@ -25,7 +25,7 @@ func TestAStalledAgentBeatsAndWorksNothingUntilRevived(t *testing.T) {
 }
 
 func TestInjectedLossIsNamedAndEndsByItself(t *testing.T) {
-	agents, _ := sector(30)
+	agents := sector(30)
 	l := newLeads(t, agents)
 	f, stop := startFleet(t, l, quick(), "")
 	l.until("all 30 beat", func() bool { return len(l.beats) == 30 })
@@ -43,7 +43,7 @@ func TestInjectedLossIsNamedAndEndsByItself(t *testing.T) {
 }
 
 func TestACutHostComesBackByItself(t *testing.T) {
-	agents, _ := sector(30)
+	agents := sector(30)
 	l := newLeads(t, agents)
 	startFleet(t, l, quick(), "")
 	l.until("all 30 beat", func() bool { return len(l.beats) == 30 })

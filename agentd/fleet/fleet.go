@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"mesh30k/agentd"
 	"mesh30k/meshcore/wire"
@@ -19,26 +16,21 @@ import (
 
 // Config says which places a fleet has and how its agents behave in them.
 type Config struct {
-	// Joined are the fleet's places: one host a grant.
-	Joined *wire.Joined
+	// Places are what the hosts need to run, one a sector, as
+	// [agentd.Identity.Configs] makes them. Who works there, their clocks,
+	// Peers, DrainTimeout, Program and Log are filled in.
+	Places []agentd.Config
 	// Agents is how many live in all these places together; churn is shared
 	// out over them.
 	Agents  int
 	Seed    uint64 // of all behaviour
 	Profile Profile
 
-	// Connect opens the connection of the host of a grant with opts; it is
-	// [agentd.Config]'s, and may be called from several goroutines.
-	Connect func(g wire.Grant, opts ...nats.Option) (*nats.Conn, error)
-
-	// Journal is the folder of the hosts' journals, one folder a sector in it.
-	// Empty: they are kept in memory and end with the fleet.
-	Journal string
 	// Spread is the time over which the hosts are started, so that a broker is
-	// not met by all at once; default 2 s.
+	// not met by all at once; default [DefaultSpread].
 	Spread time.Duration
-	// DrainTimeout is [agentd.Config]'s; default 5 s: whoever works longer is
-	// emulated.
+	// DrainTimeout is [agentd.Config]'s; default [DefaultDrain]: who works
+	// longer is emulated.
 	DrainTimeout time.Duration
 
 	Program string       // name and version, for the operator
@@ -61,11 +53,8 @@ type Fleet struct {
 // New makes a fleet; it opens nothing yet. It refuses a configuration that
 // cannot run.
 func New(cfg Config) (*Fleet, error) {
-	if cfg.Joined == nil || len(cfg.Joined.Grants) == 0 {
+	if len(cfg.Places) == 0 {
 		return nil, errors.New("fleet: no places were granted; join the mesh first")
-	}
-	if cfg.Connect == nil {
-		return nil, errors.New("fleet: no way to connect was given")
 	}
 	if bad := cfg.Profile.check(); bad != nil {
 		return nil, fmt.Errorf("fleet: profile: %w", bad)
@@ -78,38 +67,28 @@ func New(cfg Config) (*Fleet, error) {
 	}
 	f := &Fleet{cfg: cfg}
 	models := models(&cfg.Profile, cfg.Agents)
-	for _, g := range cfg.Joined.Grants {
-		h, err := agentd.NewHost(f.hostConfig(g, models))
+	for _, place := range cfg.Places {
+		h, err := agentd.NewHost(f.inhabit(place, models))
 		if err != nil {
-			return nil, fmt.Errorf("fleet: sector %d: %w", g.Sector, err)
+			return nil, fmt.Errorf("fleet: sector %d: %w", place.Sector, err)
 		}
 		f.hosts = append(f.hosts, h)
 	}
 	return f, nil
 }
 
-func (f *Fleet) hostConfig(g wire.Grant, models map[wire.Class]*Model) agentd.Config {
-	c := agentd.Config{
-		Mesh:     f.cfg.Joined.Mesh,
-		Host:     f.cfg.Joined.Host,
-		Sector:   g.Sector,
-		Clusters: g.Clusters,
-		Connect: func(opts ...nats.Option) (*nats.Conn, error) {
-			return f.cfg.Connect(g, opts...)
-		},
-		Emulate: func(a wire.Enrolled) agentd.Emulation {
-			return NewAgent(models[a.Class], f.cfg.Seed, a.AgentID)
-		},
-		Program:      f.cfg.Program,
-		DrainTimeout: f.cfg.DrainTimeout,
-		Peers:        len(f.cfg.Joined.Grants),
-		Log:          f.cfg.Log,
+// inhabit gives a place its agents.
+func (f *Fleet) inhabit(place agentd.Config, models map[wire.Class]*Model) agentd.Config {
+	place.Handlers = nil
+	place.Emulate = func(a wire.Enrolled) agentd.Emulation {
+		return NewAgent(models[a.Class], f.cfg.Seed, a.AgentID)
 	}
-	c.ClockOffset, c.ClockDriftPPM = f.clock(g.Sector)
-	if f.cfg.Journal != "" {
-		c.Journal = filepath.Join(f.cfg.Journal, "sector-"+strconv.Itoa(g.Sector))
-	}
-	return c
+	place.ClockOffset, place.ClockDriftPPM = f.clock(place.Sector)
+	place.Program = f.cfg.Program
+	place.DrainTimeout = f.cfg.DrainTimeout
+	place.Peers = len(f.cfg.Places)
+	place.Log = f.cfg.Log
+	return place
 }
 
 // clock draws what is wrong with the clock of a sector's host.
@@ -134,7 +113,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 				return
 			}
 			if err := h.Run(ctx); err != nil {
-				errs[i] = fmt.Errorf("fleet: sector %d: %w", f.cfg.Joined.Grants[i].Sector, err)
+				errs[i] = fmt.Errorf("fleet: sector %d: %w", f.cfg.Places[i].Sector, err)
 				stop()
 			}
 		})

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
+	"mesh30k/agentd"
 	"mesh30k/meshcore/wire"
 )
 
@@ -34,16 +34,10 @@ func quick() Profile {
 // when it has drained.
 func startFleet(t *testing.T, l *leads, p Profile, journal string) (f *Fleet, stop func()) {
 	t.Helper()
-	agents, clusters := 0, []wire.Address(nil)
-	for c, list := range l.places {
-		agents += len(list)
-		clusters = append(clusters, c)
-	}
 	f, err := New(Config{
-		Joined: &wire.Joined{Mesh: "test", Host: "sim", Grants: []wire.Grant{{Sector: 7, Clusters: clusters}}},
-		Agents: agents, Seed: 1, Profile: p, Journal: journal, DrainTimeout: time.Second, Spread: time.Millisecond,
-		Connect: func(_ wire.Grant, opts ...nats.Option) (*nats.Conn, error) { return nats.Connect(l.url, opts...) },
-		Log:     slog.New(slog.DiscardHandler),
+		Places: []agentd.Config{l.place(journal)},
+		Agents: l.agents, Seed: 1, Profile: p, DrainTimeout: time.Second,
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +56,7 @@ func startFleet(t *testing.T, l *leads, p Profile, journal string) (f *Fleet, st
 }
 
 func TestThreeHundredAgentsLive(t *testing.T) {
-	agents, _ := sector(300)
+	agents := sector(300)
 	l := newLeads(t, agents)
 	f, stop := startFleet(t, l, quick(), t.TempDir())
 
@@ -85,7 +79,7 @@ func TestThreeHundredAgentsLive(t *testing.T) {
 	l.freeze(12, false)
 	l.until("all have worked m-2 after the thaw", func() bool { return l.states["m-2"][wire.Worked] == 300 })
 
-	first := l.incarnation("sim-5")
+	first := l.latest("sim-5").Incarnation
 	l.inject(wire.FaultCrash, 200, "sim-5")
 	l.until("the crash is reported", func() bool { return l.reported(wire.ReportCrash, "sim-5") == 1 })
 	l.until("the return is reported", func() bool { return l.reported(wire.ReportReturn, "sim-5") == 1 })
@@ -101,7 +95,7 @@ func TestThreeHundredAgentsLive(t *testing.T) {
 }
 
 func TestChurnAndLossAreCountedAndReported(t *testing.T) {
-	agents, _ := sector(60)
+	agents := sector(60)
 	l := newLeads(t, agents)
 	p := quick()
 	p.Churn.CrashesPerMin, p.Churn.DownMedianS, p.Churn.DownMaxS = 3000, 0.05, 0.2
@@ -124,7 +118,7 @@ func TestChurnAndLossAreCountedAndReported(t *testing.T) {
 }
 
 func TestNothingCrashesOrIsLostByDefault(t *testing.T) {
-	agents, _ := sector(60)
+	agents := sector(60)
 	l := newLeads(t, agents)
 	f, stop := startFleet(t, l, quick(), "")
 	l.until("a thousand beats have come", func() bool { return l.beating > 1000 })
@@ -135,13 +129,11 @@ func TestNothingCrashesOrIsLostByDefault(t *testing.T) {
 }
 
 func TestTheReportEndsWithAFinalLine(t *testing.T) {
-	agents, clusters := sector(30)
+	agents := sector(30)
 	l := newLeads(t, agents)
 	f, err := New(Config{
-		Joined: &wire.Joined{Mesh: "test", Host: "sim", Grants: []wire.Grant{{Sector: 7, Clusters: clusters}}},
-		Agents: 30, Profile: quick(), DrainTimeout: time.Second,
-		Connect: func(_ wire.Grant, opts ...nats.Option) (*nats.Conn, error) { return nats.Connect(l.url, opts...) },
-		Log:     slog.New(slog.DiscardHandler),
+		Places: []agentd.Config{l.place("")}, Agents: 30, Profile: quick(), DrainTimeout: time.Second,
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -173,20 +165,19 @@ func TestTheReportEndsWithAFinalLine(t *testing.T) {
 }
 
 func TestAFleetThatCannotRunSaysWhy(t *testing.T) {
-	joined := &wire.Joined{Mesh: "test", Host: "sim", Grants: []wire.Grant{{Sector: 7, Clusters: []wire.Address{{Sector: 7, Cluster: 1}}}}}
-	connect := func(wire.Grant, ...nats.Option) (*nats.Conn, error) { return nil, nats.ErrNoServers }
+	place := (&leads{}).place("")
 	odd := Default()
 	odd.Loss.Probability = 2
-	foreign := *joined
-	foreign.Grants = []wire.Grant{{Sector: 8, Clusters: joined.Grants[0].Clusters}}
+	foreign := place
+	foreign.Sector = 8
+	foreign.Clusters = []wire.Address{{Sector: 7, Cluster: 1}}
 	for name, tt := range map[string]struct {
 		cfg  Config
 		want string
 	}{
-		"not joined":        {Config{Connect: connect, Profile: Default()}, "join the mesh"},
-		"no connection":     {Config{Joined: joined, Profile: Default()}, "connect"},
-		"odd profile":       {Config{Joined: joined, Connect: connect, Profile: odd}, "loss.probability"},
-		"grant of a sector": {Config{Joined: &foreign, Connect: connect, Profile: Default()}, "sector 8"},
+		"not joined":        {Config{Profile: Default()}, "join the mesh"},
+		"odd profile":       {Config{Places: []agentd.Config{place}, Profile: odd}, "loss.probability"},
+		"grant of a sector": {Config{Places: []agentd.Config{foreign}, Profile: Default()}, "sector 8"},
 	} {
 		if _, err := New(tt.cfg); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v; want one about %q", name, err, tt.want)

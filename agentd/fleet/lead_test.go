@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"mesh30k/agentd"
 	"mesh30k/meshcore/wire"
 )
 
@@ -18,6 +21,8 @@ type leads struct {
 	t   *testing.T
 	nc  *nats.Conn
 	url string
+
+	agents int
 
 	mu      sync.Mutex
 	places  map[wire.Address][]wire.Enrolled
@@ -51,7 +56,7 @@ func newLeads(t *testing.T, agents []wire.Enrolled) *leads {
 	}
 	t.Cleanup(nc.Close)
 	l := &leads{
-		t: t, nc: nc, url: s.ClientURL(),
+		t: t, nc: nc, url: s.ClientURL(), agents: len(agents),
 		places: map[wire.Address][]wire.Enrolled{}, frozen: map[wire.Address]wire.FrozenState{},
 		beats: map[string]wire.Beat{}, beaten: map[string]int{}, states: map[string]map[wire.DeliveryState]int{},
 		froze: map[wire.Address]wire.FrozenAck{}, changed: make(chan struct{}),
@@ -66,6 +71,14 @@ func newLeads(t *testing.T, agents []wire.Enrolled) *leads {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// place is what a host needs to run in all clusters of these leads.
+func (l *leads) place(journal string) agentd.Config {
+	return agentd.Config{
+		Mesh: "test", Host: "sim", Sector: 7, Clusters: slices.Collect(maps.Keys(l.places)), Journal: journal,
+		Connect: func(opts ...nats.Option) (*nats.Conn, error) { return nats.Connect(l.url, opts...) },
+	}
 }
 
 // take answers one message of a host as PROTOCOL.md has it.
@@ -214,11 +227,11 @@ func (l *leads) until(what string, holds func() bool) {
 	}
 }
 
-// incarnation is that of the agent's latest beat.
-func (l *leads) incarnation(agent string) uint64 {
+// latest is the agent's latest beat.
+func (l *leads) latest(agent string) wire.Beat {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.beats[agent].Incarnation
+	return l.beats[agent]
 }
 
 // beatsOf is how often the agent has beaten.
@@ -246,15 +259,12 @@ func (l *leads) reported(kind wire.ReportKind, agent string) (n int) {
 }
 
 // sector is a sector of n agents, in clusters of 30 of one class each.
-func sector(n int) (agents []wire.Enrolled, clusters []wire.Address) {
+func sector(n int) (agents []wire.Enrolled) {
 	for i := range n {
 		a := wire.Address{Sector: 7, Cluster: 1 + i/30, Seat: 1 + i%30}
 		agents = append(agents, wire.Enrolled{
 			AgentID: fmt.Sprintf("sim-%d", i), Class: wire.Classes[i/30%5], Address: a, Ordinal: i, Host: "sim", Sim: true,
 		})
-		if a.Seat == 1 {
-			clusters = append(clusters, a.InCluster())
-		}
 	}
-	return agents, clusters
+	return agents
 }
