@@ -116,7 +116,7 @@ func (s *Set) Mark(now time.Time, state wire.DeliveryState, agents wire.Bits, co
 	} else {
 		changed = s.progress(now, state, agents)
 	}
-	if again {
+	if again && state.Final() {
 		s.repeat(agents)
 	}
 	return changed

@@ -264,3 +264,20 @@ func ExampleSeating_Take() {
 	// pi-kitchen-1 1.4.1 self
 	// pi-kitchen-2 1.4.2 self
 }
+
+func TestWhatWasGivenBackIsFreeAgain(t *testing.T) {
+	s := registry.NewSeating(smallMesh())
+	j := &wire.Join{Host: "pi", Agents: []wire.AgentSpec{{AgentID: "pi-kitchen", Class: 'E'}}}
+	first, err := s.Take(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.GiveBack(first)
+	if s.Taken() != 0 || s.Knows("pi-kitchen") {
+		t.Errorf("%d seats are taken", s.Taken())
+	}
+	second, err := s.Take(j)
+	if err != nil || second[0].Address != first[0].Address || second[0].Ordinal == first[0].Ordinal {
+		t.Errorf("taken again: %v, %v", second, err)
+	}
+}
