@@ -3,7 +3,7 @@
 // It promises that
 //
 //   - a message decoded and encoded again loses nothing: members that this
-//     version does not know are kept ([Header.Unknown]) and sent on;
+//     version does not know are kept ([Unknown]) and sent on;
 //   - a decoded message is valid: sizes, ranges, names and UTF-8 have been
 //     checked, so that no other room has to ask again;
 //   - text that came from an agent has been made safe for a terminal

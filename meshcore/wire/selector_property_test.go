@@ -78,10 +78,10 @@ func drawAsked(t *rapid.T) asked {
 	}
 	not := rapid.Bool().Draw(t, "not")
 	var items []string
-	var any []func(*AgentImpedance) bool
+	var ones []func(*AgentImpedance) bool
 	for range rapid.IntRange(1, 4).Draw(t, "items") {
 		text, holds := fields[n].item()
-		items, any = append(items, text), append(any, holds)
+		items, ones = append(items, text), append(ones, holds)
 	}
 	op := "="
 	if not {
@@ -90,7 +90,7 @@ func drawAsked(t *rapid.T) asked {
 	return asked{
 		fields[n].key + op + strings.Join(items, "|"),
 		func(r *AgentImpedance) bool {
-			return slices.ContainsFunc(any, func(holds func(*AgentImpedance) bool) bool { return holds(r) }) != not
+			return slices.ContainsFunc(ones, func(holds func(*AgentImpedance) bool) bool { return holds(r) }) != not
 		},
 	}
 }

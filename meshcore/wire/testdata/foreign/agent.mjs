@@ -5,8 +5,8 @@
 //
 // The seed file holds the host's key; beside it, in FILE.json, are the grants,
 // so that a later start needs no token. One JSON line on stdout tells of each
-// thing that happens: joined, welcome, message, repeat, worked, frozen, thawed,
-// heartbeat_ack, refused, link, and at the end, on SIGTERM, count.
+// thing that happens: joined, welcome, message, repeat, worked, expired, refused,
+// frozen, thawed, heartbeat_ack, reported, link; at the end, on SIGTERM, count.
 //
 // Its memory of messages ends with the process: what was received before a kill
 // and is sent again is worked under the new process, once.
@@ -33,6 +33,7 @@ if (!flags.host || !flags["seed-file"]) {
 
 const counts = { messages: 0, repeats: 0, worked: 0, expired: 0, refused: 0, heartbeats: 0, heartbeat_acks: 0 };
 const bytes = (text) => new TextEncoder().encode(text);
+const now = () => performance.timeOrigin + performance.now(); // finer than Date.now()
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function tell(event, more = {}) {
@@ -48,6 +49,13 @@ function decode(data) {
   const m = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data));
   if (!String(m.v).startsWith("1.")) throw new Error(`version ${m.v} is not understood`);
   return m;
+}
+
+// Milliseconds since 1970 of a time on the wire, which may have nine digits of fraction.
+function instant(text) {
+  const m = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(text);
+  if (!m) throw new Error(`${text} is no time`);
+  return Date.parse(m[1] + m[3]) + Number(m[2] ?? 0) * 1000;
 }
 
 // §2: connecting.
@@ -121,7 +129,7 @@ class Clock {
     return this.exchanges.length ? this.best.delay / 2 : 0;
   }
 
-  core(at = Date.now()) {
+  core(at = now()) {
     return new Date(at + this.offset).toISOString();
   }
 }
@@ -189,7 +197,7 @@ class Cluster {
   welcomed = false;
   greeting = false;
   frozen = { seq: -1 };
-  stoppedAt = Date.now();
+  stoppedAt = now();
   maxQueue = 1000;
   beats = 0;
   reports = 0;
@@ -217,7 +225,7 @@ class Cluster {
     if (this.greeting) return;
     this.greeting = true;
     for (let pause = 500; !this.welcomed && !this.draining; pause = Math.min(2 * pause, 15_000)) {
-      const t1 = Date.now();
+      const t1 = now();
       const question = encode("HELLO", {
         ...this.names, mesh: this.link.mesh, program: "agent.mjs 1.0", sent_at: new Date(t1).toISOString(),
       });
@@ -236,7 +244,7 @@ class Cluster {
   }
 
   welcome(w, t1) {
-    this.clock.add(t1, Date.parse(w.received_at), Date.parse(w.sent_at), Date.now());
+    this.clock.add(t1, instant(w.received_at), instant(w.sent_at), now());
     this.maxQueue = w.max_queue;
     const listed = new Set(w.agents.map((a) => a.agent_id));
     for (const id of [...this.agents.keys()]) if (!listed.has(id)) this.agents.delete(id);
@@ -257,7 +265,8 @@ class Cluster {
   }
 
   async heartbeat() {
-    const t1 = Date.now();
+    if (!this.link.up) return; // what is said while the link is down would come too late
+    const t1 = now();
     const beat = encode("HEARTBEAT", {
       ...this.names,
       seq: ++this.beats,
@@ -271,7 +280,7 @@ class Cluster {
     counts.heartbeats++;
     try {
       const ack = decode((await this.link.nc.request(this.subject("hb"), beat, { timeout: this.interval })).data);
-      this.clock.add(t1, Date.parse(ack.t2), Date.parse(ack.t3), Date.now());
+      this.clock.add(t1, instant(ack.t2), instant(ack.t3), now());
       counts.heartbeat_acks++;
       tell("heartbeat_ack", { cluster: this.address, seq: ack.seq, offset_ms: this.clock.offset, error_ms: this.clock.error });
       if (ack.frozen) this.obey(ack.frozen);
@@ -306,7 +315,7 @@ class Cluster {
       }
       for (const [event, agents] of Object.entries(changed)) {
         if (agents.length === 0) continue;
-        this.stoppedAt = Date.now();
+        this.stoppedAt = now();
         tell(event, { cluster: this.address, seq: state.seq, agents });
       }
     }
@@ -412,7 +421,7 @@ class Cluster {
         try {
           const question = encode("REPORT", { ...this.names, seq, items });
           const answer = decode((await this.link.nc.request(this.subject("report"), question, { timeout: pause })).data);
-          if (answer.type === "REPORTED" && answer.seq === seq) return;
+          if (answer.type === "REPORTED" && answer.seq === seq) return tell("reported", { seq, kinds: items.map((i) => i.kind) });
         } catch {
           // Asked again below.
         }
@@ -438,12 +447,13 @@ class Cluster {
 // One connection for each grant, that is for each sector.
 async function start(home, grant, seed, incarnation) {
   const nc = await dial(home.url, home.ca, flags.host, grant.jwt, seed);
-  const link = { nc, mesh: home.mesh, incarnation, clock: new Clock() };
+  const link = { nc, up: true, mesh: home.mesh, incarnation, clock: new Clock() };
   const clusters = grant.clusters.map((address) => new Cluster(link, address));
   await nc.flush();
   (async () => {
     for await (const { type } of nc.status()) {
       if (type !== "reconnect" && type !== "disconnect") continue;
+      link.up = type === "reconnect";
       tell("link", { sector: grant.sector, is: type });
       if (type === "reconnect") for (const c of clusters) c.hello();
     }
@@ -458,7 +468,7 @@ let home = existsSync(homeFile) ? JSON.parse(readFileSync(homeFile, "utf8")) : n
 if (!home) {
   home = await join(readToken(flags.token), seed);
 }
-home.incarnation = Math.max((home.incarnation ?? 0) + 1, Math.floor(Date.now() / 1000));
+home.incarnation = Math.max((home.incarnation ?? 0) + 1, Math.floor(now() / 1000));
 writeFileSync(homeFile, JSON.stringify(home), { mode: 0o600 });
 tell("joined", { mesh: home.mesh, host: flags.host, clusters: home.grants.flatMap((g) => g.clusters), incarnation: home.incarnation });
 
