@@ -183,7 +183,7 @@ func (m *model) takeOutcome(msg doneMsg) tea.Cmd {
 }
 
 // say puts a text into the status line.
-func (m *model) say(k ink, text string) { m.status = status{k, text} }
+func (m *model) say(k ink, text string) { m.status = status{k, text, m.now()} }
 
 // armedFor is how long the second stroke of the emergency freeze is waited for.
 const armedFor = 3 * time.Second

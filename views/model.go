@@ -49,6 +49,23 @@ type model struct {
 type status struct {
 	ink  ink
 	text string
+	at   time.Time
+}
+
+// How long the status line keeps a text: until then nothing but a newer text
+// takes its place. What went wrong stays until a key after that.
+const (
+	statusRead = 3 * time.Second
+	statusOver = 10 * time.Second
+)
+
+// fade clears a status line that has been there long enough.
+func (m *model) fade(pressed bool) {
+	old := m.now().Sub(m.status.at)
+	calm := m.status.ink != bad && m.status.ink != warn
+	if len(m.jobs) == 0 && (pressed && old > statusRead || calm && old > statusOver) {
+		m.status.text = ""
+	}
 }
 
 func newModel(ctx context.Context, o Options) *model {
@@ -108,6 +125,7 @@ func (m *model) route(msg tea.Msg) tea.Cmd {
 		m.w, m.h = msg.Width, msg.Height
 	case tea.KeyPressMsg:
 		m.touched++
+		m.fade(true)
 		return m.press(msg)
 	case tea.PasteMsg:
 		return m.paste(msg)
@@ -122,6 +140,7 @@ func (m *model) route(msg tea.Msg) tea.Cmd {
 	case feedEndedMsg:
 		m.ended = true
 	case tickMsg:
+		m.fade(false)
 		return tea.Batch(m.tick(), m.refresh())
 	case rosterMsg:
 		return m.takeRoster(msg)

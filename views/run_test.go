@@ -78,18 +78,22 @@ func (x *terminal) Shows(text string) {
 	x.t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
-		x.mu.Lock()
-		found := strings.Contains(x.written.String(), text)
-		x.mu.Unlock()
-		if found {
+		if strings.Contains(x.Got(), text) {
 			return
 		}
 		select {
 		case <-x.grew:
 		case <-deadline:
-			x.t.Fatalf("the terminal never showed %q; it got %q", text, x.written.String())
+			x.t.Fatalf("the terminal never showed %q; it got %q", text, x.Got())
 		}
 	}
+}
+
+// Got is all that has been written.
+func (x *terminal) Got() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.written.String()
 }
 
 func (x *terminal) Types(keys string) {
@@ -220,7 +224,7 @@ func TestNoColourIsAnyValue(t *testing.T) {
 		x.Types("q")
 		_ = x.Ends()
 		for _, colour := range []string{"\x1b[36m", "\x1b[90m", ";36m"} {
-			if strings.Contains(x.written.String(), colour) {
+			if strings.Contains(x.Got(), colour) {
 				t.Errorf("NO_COLOR=%s: the terminal got %q", value, colour)
 			}
 		}
@@ -235,7 +239,7 @@ func TestOverSSHFramesAreSynchronised(t *testing.T) {
 		x.Shows("this page")
 		x.Types("q")
 		_ = x.Ends()
-		if got := strings.Contains(x.written.String(), "\x1b[?2026h"); got != want {
+		if got := strings.Contains(x.Got(), "\x1b[?2026h"); got != want {
 			t.Errorf("%s: synchronised %v, want %v", environ, got, want)
 		}
 	}

@@ -184,6 +184,12 @@ func TestTextOfAgentsCannotTouchTheScreen(t *testing.T) {
 	s.Press("a", "enter").Sees("\ufffd]52;c;aGk=\ufffd stolen\ufffdline")
 }
 
+func TestWhatWasSaidMakesRoomAfterAWhile(t *testing.T) {
+	s := openScreen(t, 60, 15).Press("f").Wait(time.Second).Type("300").Press("enter").Sees("✓ FROZEN").SeesNot("? help")
+	s.Press("down").Sees("✓ FROZEN").Wait(11 * time.Second).SeesNot("FROZEN").Sees("? help")
+	s.Press(":").Type("explode").Press("enter").Sees("✗").Wait(time.Minute).Sees("✗").Press("down").SeesNot("✗")
+}
+
 func TestProgressIsShownUntilTheOutcome(t *testing.T) {
 	s := openScreen(t, 120, 40).Press("f").Wait(time.Second).Type("300")
 	s.Hold().Press("enter").Sees("freeze …")
