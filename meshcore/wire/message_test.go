@@ -225,7 +225,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{TypeAck, "items", `[{"message_id":"m","state":"WORKED","agents":["a"],"trinary_state":2}]`, "trinary_state", "a fourth trinary state"},
 		{TypeAck, "items", `[{"message_id":"m","state":"WORKED","agents":["a"],"answer":"` + strings.Repeat("x", MaxBody) + `"}]`, "items: answer", "an answer that is too large"},
 		{TypeCoordinate, "payload", `{"text":"tampered with"}`, "does not fit the payload", "a payload that was changed"},
-		{TypeCoordinate, "payload", "", "payload", "no payload"},
+		{TypeCoordinate, "payload", "", "payload: missing", "no payload"},
 		{TypeCoordinate, "priority", `4`, "priority", "a fifth priority"},
 		{TypeCoordinate, "ttl_ms", `-1`, "ttl_ms", "a negative time to live"},
 		{TypeCoordinate, "message_id", `"a\u001b[2J"`, "not printable", "an escape sequence in an id"},

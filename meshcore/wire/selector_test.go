@@ -114,6 +114,7 @@ func TestSelectorHasOneCanonicalForm(t *testing.T) {
 		{"class!=A-F", "class!=A|B|C|D|E|F"},
 		{"sector=3,sector=5", "sector=3,sector=5"},
 		{"sector=7,cluster=9.4", "sector=7,cluster=9.4"},
+		{"sector=3,sector=5,cluster!=3.1", "sector=3,sector=5,cluster!=3.1"},
 		{"state=active,state=offline", "state=active,state=offline"},
 		{"capability=a,capability!=a", "capability=a,capability!=a"},
 		{"impedance>600,impedance<500", "impedance>600,impedance<500"},
