@@ -19,7 +19,7 @@ func liveABit(t *testing.T, a *Agent) {
 		own, weight := a.NextOwn(now)
 		crash, away := a.NextCrash(now)
 		switch {
-		case leg < 0, took < 0, away < 0, weight < 0:
+		case leg < 0, took < 0, away < 0, weight < minWeight:
 			t.Fatalf("leg %v, took %v, away %v, weight %v", leg, took, away, weight)
 		case !own.IsZero() && !own.After(now), !crash.IsZero() && !crash.After(now):
 			t.Fatalf("own work at %v, crash at %v: not after %v", own, crash, now)

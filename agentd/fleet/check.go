@@ -116,6 +116,6 @@ func (l *limits) class(name wire.Class, c *Class) {
 		l.number("interval_s", w.IntervalS, 0.05, 30*86_400)
 	}
 	l.number("burst_mean", w.BurstMean, 1, 1000)
-	l.number("weight_median", w.WeightMedian, 0, 100_000)
+	l.number("weight_median", w.WeightMedian, minWeight, 100_000)
 	l.number("weight_log_sd", w.WeightLogSD, 0, 3)
 }

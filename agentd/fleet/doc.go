@@ -8,7 +8,7 @@
 //   - an emulated agent is a pure function of the fleet's seed, its id, the
 //     profile and the instants at which it is asked: the same seed shows the
 //     same agent again, in another process too;
-//   - an agent costs about 120 bytes here, and neither goroutine nor timer; what
+//   - an agent costs about 100 bytes here, and neither goroutine nor timer; what
 //     drifts and wears off is caught up when somebody asks;
 //   - everything measured of an emulated agent is labelled SIM by its JOIN;
 //   - every behaviour can be switched off alone in the profile, and is then

@@ -1,8 +1,6 @@
 package fleet
 
 import (
-	"encoding/binary"
-	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -11,13 +9,13 @@ import (
 // stream makes the random numbers of one thing of a fleet: an agent by its id,
 // a host's clock. Streams of different names are independent.
 func stream(seed uint64, name string) rand.PCG {
-	h := fnv.New64a()
-	_ = binary.Write(h, binary.LittleEndian, seed) // a hash never fails
-	_, _ = h.Write([]byte(name))
-	s := h.Sum64()
+	h := mix(seed ^ 0xcbf29ce484222325) // FNV-1a, begun from the seed
+	for i := range len(name) {
+		h = (h ^ uint64(name[i])) * 0x100000001b3
+	}
 	// Mixing the two halves differently keeps alike ids, sim-1 and sim-2, apart
 	// from the first value on.
-	return *rand.NewPCG(mix(s), mix(s^0x9e3779b97f4a7c15))
+	return *rand.NewPCG(mix(h), mix(h^0x9e3779b97f4a7c15))
 }
 
 // mix is the finaliser of splitmix64.

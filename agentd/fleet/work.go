@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// inBurst is how far apart the tasks of one burst arrive.
-const inBurst = time.Millisecond
+const (
+	// inBurst is how far apart the tasks of one burst arrive.
+	inBurst = time.Millisecond
+	// minWeight is the lightest task: the host divides by weights.
+	minWeight = 0.1
+)
 
 // NextOwn implements [agentd.Emulation]: bursts come at random (Poisson), their
 // sizes are geometric, so that the counts of a minute scatter 2·BurstMean − 1
@@ -17,7 +21,7 @@ func (a *Agent) NextOwn(now time.Time) (time.Time, float64) {
 		return time.Time{}, 0
 	}
 	r := rand.New(&a.rng)
-	weight := w.WeightMedian * logNormal(r, w.WeightLogSD)
+	weight := max(minWeight, w.WeightMedian*logNormal(r, w.WeightLogSD))
 	if a.burst > 0 {
 		a.burst--
 		return now.Add(inBurst), weight
