@@ -87,6 +87,11 @@ func watchSignals(ctx context.Context, program *tea.Program) <-chan *SignalError
 		case s := <-signals:
 			ended <- &SignalError{s.(syscall.Signal)}
 		case <-ctx.Done():
+			select {
+			case s := <-signals: // main's context ends with the same signal
+				ended <- &SignalError{s.(syscall.Signal)}
+			default:
+			}
 		}
 		program.Quit()
 	}()

@@ -180,6 +180,7 @@ func TestALostCoreIsSaid(t *testing.T) {
 
 func TestTextOfAgentsCannotTouchTheScreen(t *testing.T) {
 	s := openScreen(t, 120, 40).Sees("handler said \ufffd[2J\ufffdgniht dab")
+	s.Press("a", "enter").Sees("named \ufffd]0;evil\ufffd here").Press("esc", "esc")
 	s.actions.answer = "\x1b]52;c;aGk=\x07 stolen\rline"
 	s.Press("a", "enter").Sees("\ufffd]52;c;aGk=\ufffd stolen\ufffdline")
 }
