@@ -146,6 +146,17 @@ func TestALongListComesInPieces(t *testing.T) {
 	}
 }
 
+func TestLargeRowsComeInPiecesToo(t *testing.T) {
+	w := twoSectors()
+	for i := range 40 {
+		data := []byte(`"` + strings.Repeat("x", 60_000) + `"`)
+		w.facts = append(w.facts, wire.Fact{Seq: uint64(i), At: noon, Kind: wire.FactDelivered, Data: data})
+	}
+	if a := open(t, w).step("olga", wire.StepRead, "history"); len(a.rows) != 40 { // do refuses what NATS would
+		t.Errorf("%d rows", len(a.rows))
+	}
+}
+
 func TestTextOfAgentsCannotMoveTheCursor(t *testing.T) {
 	w := twoSectors()
 	w.facts = []wire.Fact{{Seq: 1, At: noon, Kind: "agent.crash", AgentID: "a-1-1-1", Text: "\x1b[2Jgone\u202e"}}
@@ -263,8 +274,8 @@ func TestHelpExplainsTheCatalog(t *testing.T) {
 
 func TestInviteMakesATokenOnce(t *testing.T) {
 	o := open(t, newWorld())
-	wantVerdict(t, o.carry("cecilia", "invite --class E --ttl 10m"), wire.Done, "mesh30k agentd join")
-	if tk := o.tokens[0]; tk.What != "host" || tk.Class != "E" || tk.Uses != 1 || !tk.Expires.Equal(noon.Add(10*time.Minute)) || len(tk.ID) != 26 {
+	wantVerdict(t, o.carry("cecilia", "invite --class E --ttl 10m"), wire.Done, "mesh30k agentd run --join", "--class E")
+	if tk := o.tokens[0]; tk.What != "host" || tk.Class != "E" || tk.Uses != 1 || !tk.Expires.Equal(noon.Add(10*time.Minute)) || wire.CheckName("token", tk.ID) != nil {
 		t.Errorf("%+v", tk)
 	}
 	wantVerdict(t, o.step("cecilia", wire.StepPlan, "invite --what observer --class E"), wire.Usage)

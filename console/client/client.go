@@ -142,11 +142,7 @@ func (c *Client) ask(ctx context.Context, do wire.Do, h answers) wire.Outcome {
 func next(ctx context.Context, sub *nats.Subscription, wait time.Duration) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	msg, err := sub.NextMsgWithContext(ctx)
-	if err == nil && len(msg.Data) == 0 && msg.Header.Get("Status") == "503" {
-		return nil, nats.ErrNoResponders
-	}
-	return msg, err
+	return sub.NextMsgWithContext(ctx)
 }
 
 func (c *Client) unreachable(err error) wire.Outcome {
