@@ -72,7 +72,7 @@ type Undo struct{}
 
 // Invite makes a join token.
 type Invite struct {
-	What  string        `arg:"what" default:"host" enum:"host|operator|observer" help:"who is invited"`
+	What  string        `arg:"what" default:"host" last:"yes" enum:"host|operator|observer" help:"who is invited"`
 	Class wire.Class    `arg:"class" default:"" help:"impedance class suggested to a host: A to F"`
 	TTL   time.Duration `arg:"ttl" default:"1h" min:"1m" max:"168h" help:"how long the invitation holds"`
 }

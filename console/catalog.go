@@ -91,7 +91,7 @@ var catalog = []Entry{
 		Summary:    "make a join token for a host or a person",
 		Help:       "Prints the line to paste. A token counts once and holds for --ttl.",
 		Reversible: "cannot be undone; it expires by itself",
-		Examples:   []string{"invite", "invite --class E --ttl 10m", "invite --what observer"},
+		Examples:   []string{"invite", "invite --class E --ttl 10m", "invite observer"},
 	}),
 	entry[Help](Entry{
 		Name: "help", Risk: Read, Key: "?",
@@ -179,7 +179,8 @@ func (e *Entry) Arg(name string) *Arg {
 }
 
 // Positional lists the arguments that may be given by position: those without a
-// default, in order, and at the end the target (of help: the topic) that has one.
+// default, in order, and at the end the target that has one (of help the topic, of invite
+// what).
 func (e *Entry) Positional() []*Arg {
 	var list, last []*Arg
 	for i := range e.Args {

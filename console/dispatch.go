@@ -111,7 +111,7 @@ func (c *call) handle() wire.Outcome {
 	role, ok := c.People.Role(c.person)
 	if !ok {
 		return refusal("", wire.Errorf(wire.CodeForbidden, "%s is nobody that this mesh knows", clip(c.person)).
-			WithHint("an operator lets people in: mesh30k invite --what observer"))
+			WithHint("an operator lets people in: mesh30k invite observer"))
 	}
 	c.role = role
 	if c.do.Step == wire.StepReplica {

@@ -119,7 +119,7 @@ func TestTimesArePointsInTime(t *testing.T) {
 func TestThePositionsOfTheContract(t *testing.T) {
 	for name, want := range map[string]string{
 		"status": "status [TARGET]", "broadcast": "broadcast MESSAGE [TARGET]", "inspect": "inspect TARGET",
-		"inject": "inject FAULT TARGET", "invite": "invite", "undo": "undo",
+		"inject": "inject FAULT TARGET", "invite": "invite [WHAT]", "undo": "undo",
 	} {
 		e, err := Lookup(name)
 		if err != nil || e.Usage() != want {
