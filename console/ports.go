@@ -42,7 +42,7 @@ type Mesh interface {
 	// Inject provokes a fault in emulated agents and returns how many; it
 	// refuses targets that are not emulated.
 	Inject(ctx context.Context, targets wire.Targets, fault wire.Inject) (int, error)
-	// Invite makes a join token and returns the text to paste.
+	// Invite makes a join token and returns its text.
 	Invite(ctx context.Context, t wire.Token) (string, error)
 }
 

@@ -357,4 +357,3 @@ func doctorCommand(p Programs) *cobra.Command {
 		},
 	}
 }
-
