@@ -17,7 +17,7 @@ type Host struct {
 	ClockDriftPPM float64 `yaml:"clock_drift_sd_ppm"` // standard deviation, parts per million
 }
 
-// Loss is the share of heartbeats and of messages that gets lost, 0–1.
+// Loss is the share of trips between host and agent that get lost, 0–1.
 type Loss struct {
 	Probability float64 `yaml:"probability"`
 }
