@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -94,18 +95,9 @@ func HashPayload(payload []byte) string {
 // Addresses reports whether the message is for this agent of its cluster.
 func (m *MeshMessage) Addresses(agentID string) bool {
 	if !m.All {
-		return contains(m.Targets, agentID)
+		return slices.Contains(m.Targets, agentID)
 	}
-	return !contains(m.Except, agentID)
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
+	return !slices.Contains(m.Except, agentID)
 }
 
 // Check implements [Message].

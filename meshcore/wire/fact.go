@@ -43,8 +43,9 @@ func (k FactKind) Keep() bool {
 	case FactMeshMade, FactTokenIssued, FactHostJoined, FactPersonAdded,
 		FactFreeze, FactThaw, FactFreezeUndone, FactAudit:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Fact is what the core must still know after a restart, or someone may have to

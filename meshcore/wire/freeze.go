@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // FrozenState says which of a cluster's agents are frozen. It is absolute, not
 // a change: the latest Seq is the truth, so that a message lost, repeated or
@@ -17,15 +20,7 @@ type FrozenState struct {
 
 // Frozen reports whether the agent is frozen.
 func (f *FrozenState) Frozen(agentID string) bool {
-	if f.All {
-		return true
-	}
-	for _, id := range f.Agents {
-		if id == agentID {
-			return true
-		}
-	}
-	return false
+	return f.All || slices.Contains(f.Agents, agentID)
 }
 
 // Freeze tells the hosts of a cluster who is frozen from now on; as THAW, who

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding"
 	"errors"
 	"flag"
 	"go/ast"
@@ -22,11 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func eachKind(t *testing.T, do func(t *testing.T, name Type, k kind)) {
-	for _, name := range slices.Sorted(maps.Keys(kinds)) {
-		t.Run(string(name), func(t *testing.T) { do(t, name, kinds[name]) })
-	}
-}
+// types are all types of messages, in order.
+func types() []Type { return slices.Sorted(maps.Keys(kinds)) }
 
 func golden(name Type) string {
 	return filepath.Join("testdata", "golden", strings.ToLower(string(name))+".json")
@@ -73,13 +71,16 @@ func TestEveryMessageHasASample(t *testing.T) {
 // A sample sets every member, so that the golden files show all of the protocol
 // and a new member cannot be forgotten.
 func TestSamplesSetEveryMember(t *testing.T) {
-	eachKind(t, func(t *testing.T, _ Type, k kind) {
-		eachMember(reflect.ValueOf(k.sample), "", func(path string, v reflect.Value) {
-			if v.IsZero() {
-				t.Errorf("%s is not set", path)
-			}
+	for _, name := range types() {
+		t.Run(string(name), func(t *testing.T) {
+			k := kinds[name]
+			eachMember(reflect.ValueOf(k.sample), "", func(path string, v reflect.Value) {
+				if v.IsZero() {
+					t.Errorf("%s is not set", path)
+				}
+			})
 		})
-	})
+	}
 }
 
 // eachMember calls do for every member of a message, at any depth.
@@ -92,7 +93,7 @@ func eachMember(v reflect.Value, path string, do func(string, reflect.Value)) {
 			eachMember(v.Index(0), path, do)
 		}
 	case reflect.Struct:
-		if _, isText := v.Interface().(interface{ MarshalText() ([]byte, error) }); isText {
+		if _, isText := reflect.TypeAssert[encoding.TextMarshaler](v); isText {
 			return
 		}
 		for i := range v.NumField() {
@@ -106,38 +107,42 @@ func eachMember(v reflect.Value, path string, do func(string, reflect.Value)) {
 				eachMember(v.Field(i), path+"."+name, do)
 			}
 		}
+	default:
 	}
 }
 
 func TestGolden(t *testing.T) {
-	eachKind(t, func(t *testing.T, name Type, k kind) {
-		encoded := append(Encode(k.sample), '\n')
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(golden(name)), 0o755); err != nil {
+	for _, name := range types() {
+		t.Run(string(name), func(t *testing.T) {
+			k := kinds[name]
+			encoded := append(Encode(k.sample), '\n')
+			if *update {
+				if err := os.MkdirAll(filepath.Dir(golden(name)), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(golden(name), encoded, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden(name))
+			if err != nil {
+				t.Fatalf("%v; go test ./meshcore/wire -update writes it", err)
+			}
+			if !bytes.Equal(encoded, want) {
+				t.Errorf("spelled\n%swant\n%s", encoded, want)
+			}
+			m := k.empty()
+			if err := Decode(want, name, m); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(golden(name), encoded, 0o644); err != nil {
-				t.Fatal(err)
+			if again := append(Encode(m), '\n'); !bytes.Equal(again, want) {
+				t.Errorf("decoded and encoded again\n%swant\n%s", again, want)
 			}
-		}
-		want, err := os.ReadFile(golden(name))
-		if err != nil {
-			t.Fatalf("%v; go test ./meshcore/wire -update writes it", err)
-		}
-		if !bytes.Equal(encoded, want) {
-			t.Errorf("spelled\n%swant\n%s", encoded, want)
-		}
-		m := k.empty()
-		if err := Decode(want, name, m); err != nil {
-			t.Fatal(err)
-		}
-		if again := append(Encode(m), '\n'); !bytes.Equal(again, want) {
-			t.Errorf("decoded and encoded again\n%swant\n%s", again, want)
-		}
-		if !reflect.DeepEqual(m, k.sample) {
-			t.Errorf("decoded\n%+v\nwant\n%+v", m, k.sample)
-		}
-	})
+			if !reflect.DeepEqual(m, k.sample) {
+				t.Errorf("decoded\n%+v\nwant\n%+v", m, k.sample)
+			}
+		})
+	}
 }
 
 // altered spells a sample with one member replaced, added, or ("") left out.
@@ -158,30 +163,33 @@ func altered(t *testing.T, name Type, member, value string) []byte {
 }
 
 func TestNeighbouringVersionsAreUnderstood(t *testing.T) {
-	eachKind(t, func(t *testing.T, name Type, k kind) {
-		for _, v := range []string{`"1.0"`, `"1.1"`, `"1.7"`, `"1.65535"`} {
-			data := altered(t, name, "v", v)
-			m := k.empty()
-			if err := Decode(data, name, m); err != nil {
-				t.Errorf("version %s: %v", v, err)
-				continue
+	for _, name := range types() {
+		t.Run(string(name), func(t *testing.T) {
+			k := kinds[name]
+			for _, v := range []string{`"1.0"`, `"1.1"`, `"1.7"`, `"1.65535"`} {
+				data := altered(t, name, "v", v)
+				m := k.empty()
+				if err := Decode(data, name, m); err != nil {
+					t.Errorf("version %s: %v", v, err)
+					continue
+				}
+				if !bytes.Contains(Encode(m), []byte(`"v":`+v)) || !bytes.Contains(Encode(m), []byte(`"later_minor":{"of":[1,2,3]}`)) {
+					t.Errorf("version %s: encoded again as %s", v, Encode(m))
+				}
 			}
-			if !bytes.Contains(Encode(m), []byte(`"v":`+v)) || !bytes.Contains(Encode(m), []byte(`"later_minor":{"of":[1,2,3]}`)) {
-				t.Errorf("version %s: encoded again as %s", v, Encode(m))
+			for _, v := range []string{`"2.0"`, `"0.9"`, ""} {
+				err := Decode(altered(t, name, "v", v), name, k.empty())
+				if !errors.Is(err, ErrVersion) {
+					t.Errorf("version %s: %v, want ErrVersion", v, err)
+				}
 			}
-		}
-		for _, v := range []string{`"2.0"`, `"0.9"`, ""} {
-			err := Decode(altered(t, name, "v", v), name, k.empty())
-			if !errors.Is(err, ErrVersion) {
-				t.Errorf("version %s: %v, want ErrVersion", v, err)
+			for _, v := range []string{`"1"`, `"one"`, `"1.x"`, `"-1.0"`, `1.0`, `"1.0.0"`, `"1.70000"`} {
+				if err := Decode(altered(t, name, "v", v), name, k.empty()); err == nil || errors.Is(err, ErrVersion) {
+					t.Errorf("version %s: %v", v, err)
+				}
 			}
-		}
-		for _, v := range []string{`"1"`, `"one"`, `"1.x"`, `"-1.0"`, `1.0`, `"1.0.0"`, `"1.70000"`} {
-			if err := Decode(altered(t, name, "v", v), name, k.empty()); err == nil || errors.Is(err, ErrVersion) {
-				t.Errorf("version %s: %v", v, err)
-			}
-		}
-	})
+		})
+	}
 }
 
 // A later major version may give a member another type: what is wrong is the
@@ -346,7 +354,7 @@ func TestReservedNamesAreNotSent(t *testing.T) {
 
 // Whatever decodes can be encoded, and decodes again as the same.
 func FuzzDecode(f *testing.F) {
-	names := slices.Sorted(maps.Keys(kinds))
+	names := types()
 	for i, name := range names {
 		f.Add(i, Encode(kinds[name].sample))
 		f.Add(i, []byte(`{"type":"`+string(name)+`","v":"1.9","cluster":"7.4","host":"h","mesh":"m","x":[1e400]}`))

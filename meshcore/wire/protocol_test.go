@@ -59,8 +59,7 @@ func page(t *testing.T) (text string, sections map[string][]string) {
 
 // members are the names of a struct's own members, without those of every message.
 func members(s reflect.Type) (names []string) {
-	for i := range s.NumField() {
-		f := s.Field(i)
+	for f := range s.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Type == reflect.TypeFor[Header](), f.Type == reflect.TypeFor[Unknown]():
@@ -90,8 +89,8 @@ func objects(s reflect.Type, name string, into map[string]reflect.Type) {
 	if s != reflect.TypeFor[MeshMessage]() && s != reflect.TypeFor[Error]() && s != reflect.TypeFor[Inject]() || name == strings.ToUpper(name) {
 		into[name] = s // those three are messages too, described there
 	}
-	for i := range s.NumField() {
-		objects(s.Field(i).Type, s.Field(i).Type.Name(), into)
+	for f := range s.Fields() {
+		objects(f.Type, f.Type.Name(), into)
 	}
 }
 

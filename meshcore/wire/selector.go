@@ -32,6 +32,7 @@ func (s Selector) Standing() bool {
 		switch s.conds[i].field {
 		case onState, onCapability, onImpedance:
 			return false
+		default:
 		}
 	}
 	return true
@@ -90,6 +91,7 @@ func (c *condition) resolve(t *Topology) error {
 			}
 			c.places = unionSorted(c.places, []Address{at}, Address.Compare)
 		}
+	default:
 	}
 	for _, r := range c.spans {
 		if err := t.Require(Address{Sector: r.low}); err != nil {
@@ -170,5 +172,5 @@ func (c *condition) String() string {
 	if c.field == onImpedance {
 		return c.key() + c.op.String() + strconv.FormatFloat(c.bound, 'f', -1, 64)
 	}
-	return c.key() + c.op.String() + c.values.render(c.field)
+	return c.key() + c.op.String() + c.render(c.field)
 }

@@ -51,7 +51,7 @@ func compareConditions(a, b condition) int {
 		cmp.Compare(a.field, b.field),
 		strings.Compare(a.label, b.label),
 		cmp.Compare(a.op, b.op),
-		strings.Compare(a.values.render(a.field), b.values.render(b.field)),
+		strings.Compare(a.render(a.field), b.render(b.field)),
 	)
 }
 
@@ -108,7 +108,7 @@ func split(run []condition) (lists []values, not values, ok bool) {
 		if c.op == unequal {
 			continue
 		}
-		left := c.values.minus(not)
+		left := c.minus(not)
 		if left.empty() {
 			return nil, not, false
 		}

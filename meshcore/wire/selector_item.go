@@ -26,14 +26,18 @@ func (p *selectorParser) item(c *condition, at int, text string) error {
 		}
 		c.names = append(c.names, text)
 		return nil
+	case onCapability:
+		return p.word(c, at, text, CheckCapability)
+	default:
+		return p.word(c, at, text, func(s string) error { return CheckName("host", s) })
 	}
+}
+
+// word adds the name of a host or capability.
+func (p *selectorParser) word(c *condition, at int, text string, check func(string) error) error {
 	name := strings.ToLower(text)
-	check := CheckName("host", name)
-	if c.field == onCapability {
-		check = CheckCapability(name)
-	}
-	if check != nil {
-		return p.fail(at, "such as "+examples[c.field], "%v", check)
+	if err := check(name); err != nil {
+		return p.fail(at, "such as "+examples[c.field], "%v", err)
 	}
 	c.names = append(c.names, name)
 	return nil

@@ -1,6 +1,9 @@
 package wire
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // stateNames are what state= asks for, in the order of actions.md. Each is one
 // flag of a row: several can be set.
@@ -82,7 +85,7 @@ func (a stateAsk) shorten() stateAsk {
 			a = b
 		}
 	}
-	for i := len(a.all) - 1; i >= 0; i-- {
+	for i := range slices.Backward(a.all) {
 		if b := (stateAsk{without(a.all, i), a.not}); b.worlds() == want {
 			a = b
 		}
@@ -117,6 +120,5 @@ func (a stateAsk) positive() stateAsk {
 }
 
 func without(list []uint8, i int) []uint8 {
-	out := make([]uint8, 0, len(list))
-	return append(append(out, list[:i]...), list[i+1:]...)
+	return slices.Delete(slices.Clone(list), i, i+1)
 }
