@@ -43,6 +43,7 @@ func TestTheChainTellsWhatWasTamperedWith(t *testing.T) {
 		"nothing":                     {"", 0},
 		"an entry rewritten":          {"UPDATE audit SET entry = replace(entry, 'ada', 'eve') WHERE seq = 6001", 6001},
 		"its columns rewritten":       {"UPDATE audit SET hash = prev WHERE seq = 6001", 6001},
+		"its place rewritten":         {"UPDATE audit SET prev = hash WHERE seq = 6001", 6001},
 		"an entry deleted":            {"DELETE FROM audit WHERE seq = 6001", 15000},
 		"the first deleted":           {"DELETE FROM audit WHERE seq = 5001", 6001},
 		"an entry that is no entry":   {"UPDATE audit SET entry = 'x' WHERE seq = 5001", 5001},

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
@@ -24,6 +25,7 @@ type database struct {
 	write *sql.DB
 	read  *sql.DB
 	*writer
+	ended atomic.Bool // no query may begin any more
 }
 
 // address is the file's URI; SQLite unescapes the path, so that any name works.
@@ -134,12 +136,13 @@ func connect(ctx context.Context, path string, wait time.Duration) (*database, e
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return &database{path, write, read, newWriter(conn)}, nil
+	return &database{path: path, write: write, read: read, writer: newWriter(conn)}, nil
 }
 
 // close waits for what runs. The writer goes last: it then folds the log of
 // its writes into the file, and what is left is one file.
 func (db *database) close() error {
+	db.ended.Store(true)
 	return errors.Join(db.read.Close(), db.writer.close(), db.write.Close())
 }
 

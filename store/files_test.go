@@ -190,6 +190,18 @@ func TestAWholeHistoryIsNotMovedAside(t *testing.T) {
 	}
 }
 
+func TestTheLogGoesAsideWithItsFile(t *testing.T) {
+	dir := t.TempDir()
+	log := []byte("nor is this the log of one")
+	must(t, os.WriteFile(historyFile(dir), []byte("this is no database at all"), 0o600))
+	must(t, os.WriteFile(historyFile(dir)+"-wal", log, 0o600))
+	opened(t, dir, Options{})
+	aside := beside(t, dir, "corrupt-20260501T120000Z-wal")
+	if len(aside) != 1 || !bytes.Equal(log, try[[]byte](t)(os.ReadFile(filepath.Join(dir, aside[0])))) {
+		t.Errorf("moved aside: %v, all: %v", aside, beside(t, dir, "corrupt"))
+	}
+}
+
 func TestTwoCorruptFilesInOneSecondAreBothKept(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 {
@@ -312,6 +324,11 @@ func TestADirectoryThatCannotBeWrittenIsAClearError(t *testing.T) {
 	must(t, os.Chmod(dir, 0o500))
 	t.Cleanup(func() { must(t, os.Chmod(dir, 0o700)) })
 	_, err := Open(t.Context(), dir, Options{})
+	refusedWith(t, err, ErrReadOnly, historyFile(dir))
+
+	must(t, os.Chmod(dir, 0o700))
+	must(t, os.Chmod(historyFile(dir), 0o400))
+	_, err = Open(t.Context(), dir, Options{})
 	refusedWith(t, err, ErrReadOnly, historyFile(dir))
 }
 

@@ -169,6 +169,9 @@ func (s *Store) each(ctx context.Context, db *database, op string, use func(*sql
 	if errors.Is(err, errEnough) {
 		return nil
 	}
+	if err != nil && db.ended.Load() {
+		err = ErrClosed
+	}
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", op, ctx.Err())
 	}
