@@ -18,7 +18,7 @@ func (l *FreezeLog) Compact(horizon uint64) (dropped int) {
 		}
 	}
 	lead := 0
-	for lead < len(kept) && kept[lead].Seq < horizon && kept[lead].inForce() && kept[lead].Thaw {
+	for lead < len(kept) && kept[lead].Seq < horizon && kept[lead].Thaw {
 		lead++
 	}
 	l.orders = slices.Clip(kept[lead:])

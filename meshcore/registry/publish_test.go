@@ -70,4 +70,8 @@ func TestAllBlocksDoNotTakeAwayWhatOthersWaitFor(t *testing.T) {
 	if third[0].Rev != second[0].Rev {
 		t.Errorf("nothing changed, but rev rose from %d to %d", second[0].Rev, third[0].Rev)
 	}
+	s.Beat(after(2), beatOf("1.4", "pi-1"))
+	if fourth := s.AllBlocks(after(2)); fourth[0].Rev <= third[0].Rev {
+		t.Errorf("other rows under the same rev %d", fourth[0].Rev)
+	}
 }

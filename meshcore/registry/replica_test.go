@@ -271,6 +271,11 @@ func TestViewsAreReadWhileTheReplicaIsWritten(t *testing.T) {
 			}
 			s.Beat(now, hb)
 		}
+		learned := sectors[0][7]
+		learned.Capabilities = []string{"routing", fmt.Sprintf("skill_%d", i)}
+		if err := s.Enrol([]wire.Enrolled{learned}); err != nil {
+			t.Fatal(err)
+		}
 		for _, b := range s.Blocks(now) {
 			r.Apply(b)
 		}
@@ -281,6 +286,9 @@ func TestViewsAreReadWhileTheReplicaIsWritten(t *testing.T) {
 			}
 			if v.Agent(sectors[0][0].AgentID) == nil || len(v.Best("routing", 5, 0)) != 5 {
 				t.Error("an agent is missing")
+			}
+			if got := v.Best(fmt.Sprintf("skill_%d", i), 5, 0); len(got) != 1 || v.Best(fmt.Sprintf("skill_%d", i+1), 5, 0) != nil {
+				t.Errorf("a new skill: %d agents", len(got))
 			}
 			for range v.Select(wire.Selector{}) {
 			}

@@ -1,11 +1,6 @@
 package registry
 
-import (
-	"strconv"
-	"strings"
-
-	"mesh30k/meshcore/wire"
-)
+import "mesh30k/meshcore/wire"
 
 // Seating knows who sits where, and gives seats, names and ordinals to those
 // who join. The orchestrator is its only user.
@@ -15,7 +10,7 @@ type Seating struct {
 	sectors [][]*lead // the same, by sector
 	ids     map[string]bool
 	ordinal []int          // the next of each sector
-	number  map[string]int // the last number given to an unnamed agent of a host
+	number  map[string]int // where to look for the next free <host>-<n>
 }
 
 // lead is a cluster as those see it who look for a place.
@@ -75,16 +70,11 @@ func (s *Seating) Restore(agents []wire.Enrolled) error {
 	return nil
 }
 
-// remember keeps an agent's name, ordinal and number from being given again.
+// remember keeps an agent's name and ordinal from being given again.
 func (s *Seating) remember(e *wire.Enrolled) {
 	s.ids[e.AgentID] = true
 	next := &s.ordinal[e.Address.Sector-1]
 	*next = max(*next, e.Ordinal+1)
-	if digits, ok := strings.CutPrefix(e.AgentID, e.Host+"-"); ok {
-		if n, err := strconv.Atoi(digits); err == nil {
-			s.number[e.Host] = max(s.number[e.Host], n)
-		}
-	}
 }
 
 // Taken is the number of seats that are taken.

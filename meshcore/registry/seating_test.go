@@ -243,9 +243,13 @@ func TestAReplacementLeavesOneInTheSeat(t *testing.T) {
 	if s.Taken() != 1 || !s.Knows("first") || !s.Knows("second") {
 		t.Errorf("%d taken", s.Taken())
 	}
-	agents, err := s.Take(join("pi", 'E', 1))
-	if err != nil || agents[0].Ordinal == 0 && agents[0].Address.Sector == 1 {
-		t.Errorf("an ordinal was given again: %v, %v", agents, err)
+	if err := s.Restore([]wire.Enrolled{pi("third", "1.4.2", 41)}); err != nil {
+		t.Fatal(err)
+	}
+	j := join("pi", 'E', 1)
+	j.Sector = 1
+	if agents, err := s.Take(j); err != nil || agents[0].Ordinal != 42 {
+		t.Errorf("the ordinal after 41: %v, %v", agents, err)
 	}
 }
 

@@ -22,7 +22,7 @@ func (s *Seating) Take(join *wire.Join) ([]wire.Enrolled, error) {
 	if err := s.topo.Require(wire.Address{Sector: join.Sector}); err != nil {
 		return nil, err
 	}
-	names, err := s.name(join)
+	names, last, err := s.name(join)
 	if err != nil {
 		return nil, err
 	}
@@ -35,6 +35,7 @@ func (s *Seating) Take(join *wire.Join) ([]wire.Enrolled, error) {
 			}
 		}
 	}
+	s.number[join.Host] = last
 	return t.commit(), nil
 }
 
@@ -46,21 +47,22 @@ func (s *Seating) leadsOf(sector int) []*lead {
 	return s.sectors[sector-1]
 }
 
-// name lists the names of a JOIN's agents, in order.
-func (s *Seating) name(join *wire.Join) ([]string, error) {
-	names := make([]string, 0, join.Total())
+// name lists the names of a JOIN's agents, in order, and the last number that
+// was given to one without a name.
+func (s *Seating) name(join *wire.Join) (names []string, n int, err error) {
+	names = make([]string, 0, join.Total())
 	mine := make(map[string]bool, cap(names))
 	for _, a := range join.Agents {
 		if a.AgentID == "" {
 			continue
 		}
 		if s.ids[a.AgentID] || mine[a.AgentID] {
-			return nil, wire.Errorf(wire.CodeDuplicate, "join of host %s: the agent name %s is taken", join.Host, a.AgentID).
+			return nil, 0, wire.Errorf(wire.CodeDuplicate, "join of host %s: the agent name %s is taken", join.Host, a.AgentID).
 				WithHint("a name is never given again, not even when its agent is gone: choose another, or none")
 		}
 		mine[a.AgentID] = true
 	}
-	n := s.number[join.Host]
+	n = s.number[join.Host]
 	for _, a := range join.Agents {
 		if a.AgentID != "" {
 			names = append(names, a.AgentID)
@@ -76,10 +78,10 @@ func (s *Seating) name(join *wire.Join) ([]string, error) {
 		}
 	}
 	if longest := join.Host + "-" + strconv.Itoa(n); len(names) > len(mine) && len(longest) > wire.MaxName {
-		return nil, wire.Errorf(wire.CodeBadMessage, "join of host %s: the agent name %s is longer than %d characters", join.Host, longest, wire.MaxName).
+		return nil, 0, wire.Errorf(wire.CodeBadMessage, "join of host %s: the agent name %s is longer than %d characters", join.Host, longest, wire.MaxName).
 			WithHint("give the host a shorter name, or its agents names of their own")
 	}
-	return names, nil
+	return names, n, nil
 }
 
 // taking is a JOIN on its way.

@@ -3,6 +3,8 @@ package registry
 import (
 	"math"
 	"testing"
+
+	"mesh30k/meshcore/wire"
 )
 
 // The figures are those of Python 3.11's statistics.quantiles(v, n=20)[18].
@@ -33,5 +35,12 @@ func TestP95IsPythonsExclusiveQuantile(t *testing.T) {
 		if got := p95(c.values); math.Abs(got-c.want) > 1e-9 {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
+	}
+}
+
+func TestMeasurementsDoNotEndAQuarantine(t *testing.T) {
+	r := wire.AgentImpedance{Class: wire.ClassEdge, State: wire.Quarantined, ProcessingMS: 1}
+	if derive(&r); r.State != wire.Quarantined || r.ImpedanceMS != 1 {
+		t.Errorf("got %s, %v ms", r.State, r.ImpedanceMS)
 	}
 }
