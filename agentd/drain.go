@@ -51,8 +51,10 @@ func (l *loop) close(cancel func(error)) error {
 		l.closeHandler(a)
 	}
 	if l.link.up {
-		l.ackDue = l.now // the turn has written all that they say
-		l.sendAcks()
+		if !l.broken {
+			l.ackDue = l.now // all that they say is written
+			l.sendAcks()
+		}
 		if err := l.link.conn.FlushTimeout(lastWords); err != nil {
 			l.log.Debug("the last words may not have arrived", "why", err)
 		}

@@ -2,9 +2,6 @@ package agentd
 
 import "mesh30k/meshcore/wire"
 
-// freeze takes a FREEZE or THAW.
-func (l *loop) freeze(c *cluster, s wire.FrozenState) { l.obey(c, s) }
-
 // obey makes s the truth about who is frozen, unless a later state is known,
 // and answers what is obeyed. From here on a frozen agent begins nothing: work
 // begins only at the end of a turn.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"mesh30k/meshcore/wire"
 )
@@ -386,4 +388,86 @@ func TestAReportIsRepeatedUntilItIsAnswered(t *testing.T) {
 	core.mu.Unlock()
 	core.inject(wire.Inject{Fault: wire.FaultStall})
 	core.until("the next report", func() bool { return core.reports[len(core.reports)-1].Seq == 2 })
+}
+
+func TestAHostThatCannotWriteItsJournalAcknowledgesNothing(t *testing.T) {
+	l, c := benchLoop(t)
+	if err := l.journal.file.file.Close(); err != nil { // as a full disk would
+		t.Fatal(err)
+	}
+	core, err := nats.Connect(l.link.conn.ConnectedUrl())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer core.Close()
+	acked := make(chan *nats.Msg, 10)
+	if _, err := core.ChanSubscribe(wire.UplinkAck.OfSector(7), acked); err != nil {
+		t.Fatal(err)
+	}
+	if err := core.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	m := testMessage("m1", time.Minute)
+	m.All = true
+	if err := l.down(c, wire.Encode(&wire.Coordinate{Header: wire.Head(wire.TypeCoordinate), MeshMessage: *m})); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.turn(); err == nil || l.stats.begun.Load() != 0 {
+		t.Fatalf("the turn ended with %v, %d begun", err, l.stats.begun.Load())
+	}
+	_ = l.close(func(error) {}) // complains about the file again
+	if err := core.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(acked); n != 0 {
+		t.Errorf("%d ACKs were sent", n)
+	}
+}
+
+func TestAfterAReconnectNothingBeginsUntilTheLeadHasSaidWhoIsFrozen(t *testing.T) {
+	s := broker(t)
+	core := newLead(t, s, enrolled(1)...)
+	b := newBench(true)
+	cfg := testConfig(s)
+	cfg.Handlers = b.handlers
+	h, _ := start(t, cfg)
+	core.until("a beat", func() bool { return len(core.beats) > 0 })
+
+	core.mu.Lock()
+	core.mute = true
+	core.frozen = wire.FrozenState{Seq: 8, All: true}
+	core.mu.Unlock()
+	disconnect(t, s, "pi")
+	core.until("a second hello", func() bool { return len(core.hellos) >= 2 })
+	core.order("m1", nil)
+	core.untilState("m1", wire.Received, "a-01")
+	beats := len(core.beats)
+	core.until("two beats more", func() bool { return len(core.beats) >= beats+2 })
+	if n := h.Stats().Begun; n != 0 {
+		t.Fatalf("%d begun before WELCOME", n)
+	}
+	core.mu.Lock()
+	core.mute = false
+	core.mu.Unlock()
+	core.until("the freeze is obeyed", func() bool { n := len(core.froze); return n > 0 && core.froze[n-1].Seq == 8 })
+	core.freeze(9, false)
+	core.untilState("m1", wire.Worked, "a-01")
+}
+
+// disconnect breaks the connection of the client of this name.
+func disconnect(t *testing.T, s *server.Server, name string) {
+	t.Helper()
+	list, err := s.Connz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range list.Conns {
+		if c.Name == name {
+			if err := s.DisconnectClientByID(c.Cid); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("no client %s", name)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // broker starts a NATS server for a test.
-func broker(t *testing.T) *server.Server {
+func broker(t testing.TB) *server.Server {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{Port: -1, Host: "127.0.0.1", NoLog: true, NoSigs: true})
 	if err != nil {
@@ -32,7 +32,7 @@ func broker(t *testing.T) *server.Server {
 // lead is a cluster's lead as a test plays it: it answers what hosts say, and
 // keeps what they said.
 type lead struct {
-	t    *testing.T
+	t    testing.TB
 	nc   *nats.Conn
 	skew time.Duration // of the core's clock
 
@@ -54,7 +54,7 @@ type lead struct {
 
 var testCluster = wire.Address{Sector: 7, Cluster: 4}
 
-func newLead(t *testing.T, s *server.Server, agents ...wire.Enrolled) *lead {
+func newLead(t testing.TB, s *server.Server, agents ...wire.Enrolled) *lead {
 	t.Helper()
 	nc, err := nats.Connect(s.ClientURL(), nats.InProcessServer(s))
 	if err != nil {

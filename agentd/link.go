@@ -1,6 +1,7 @@
 package agentd
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -72,6 +73,10 @@ func (l *loop) connect() error {
 		}),
 		nats.ClosedHandler(func(c *nats.Conn) { l.mail.put(mail{link: &linkChange{conn: c, closed: true}}) }),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) {
+				l.log.Warn("the broker turns this host away; trying again for ever. If its place has expired, start it with a new --join TOKEN", "why", err)
+				return
+			}
 			l.log.Debug("the broker cannot be reached yet", "why", err)
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -80,6 +85,9 @@ func (l *loop) connect() error {
 	)
 	if err != nil {
 		return fmt.Errorf("agentd: host %s: connect: %w", l.cfg.Host, err)
+	}
+	if !conn.IsConnected() {
+		l.log.Info("the broker cannot be reached; trying again for ever")
 	}
 	l.link = link{conn: conn, inbox: wire.InboxPrefix(l.cfg.Host) + "." + nuid.Next()}
 	return l.subscribe()
@@ -251,7 +259,7 @@ func (l *loop) down(c *cluster, data []byte) error {
 		if err := wire.Decode(data, t, &m); err != nil {
 			return err
 		}
-		l.freeze(c, m.Frozen)
+		l.obey(c, m.Frozen)
 	case wire.TypeInject:
 		var m wire.Inject
 		if err := wire.Decode(data, t, &m); err != nil {

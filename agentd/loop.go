@@ -47,6 +47,7 @@ type loop struct {
 	sweeping bool
 	flying   int // results on their way from emulated agents
 	draining bool
+	broken   bool // the journal cannot be written: nothing more is acknowledged
 	scratch  [ringSize]float32
 }
 
@@ -110,6 +111,7 @@ func (l *loop) turn() error {
 	}
 	l.markBegun()
 	if err := l.journal.flush(l.now); err != nil {
+		l.broken = true
 		return err
 	}
 	l.beginMarked()

@@ -28,6 +28,7 @@ type outbox struct {
 // before it is answered.
 func (l *loop) reportItem(c *cluster, it wire.ReportItem) {
 	o := &c.report
+	it.Detail = wire.Clean(it.Detail)
 	if len(o.items) >= maxOutbox || it.Kind == wire.ReportRejected && o.rejected >= maxRejected {
 		l.log.Warn("a report is dropped: too many wait for their answer", "kind", it.Kind, "detail", it.Detail)
 		return
@@ -37,7 +38,6 @@ func (l *loop) reportItem(c *cluster, it wire.ReportItem) {
 		l.log.Warn("rejected", "cluster", c.address, "why", it.Detail)
 	}
 	it.At = l.coreTime(l.now)
-	it.Detail = wire.Clean(it.Detail)
 	o.items = append(o.items, it)
 	if !o.open {
 		l.nextReport(c)
