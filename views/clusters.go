@@ -96,7 +96,7 @@ func clusterRow(f frame, c wire.ClusterSummary, w int, here bool) string {
 	l.put(plain, mark).right(plain, c.Cluster.String(), 7).gap(1).put(k, glyph)
 	l.right(plain, strconv.Itoa(c.ActiveCount)+"/"+strconv.Itoa(c.AgentCount), 11)
 	level := f.scene.level(c.MeanMS)
-	l.gap(1).put(levelInk(level), blocks[level]).right(levelInk(level), millis(c.MeanMS), 8)
+	l.gap(1).put(k, blocks[level]).right(k, millis(c.MeanMS), 8)
 	l.right(plain, millis(c.P95MS), 9)
 	l.right(quiet(c.QueueDepth, plain), count(c.QueueDepth), 9)
 	l.right(quiet(c.DegradedCount, warn), count(c.DegradedCount), 7)

@@ -3,6 +3,8 @@ package views
 import (
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"mesh30k/meshcore/wire"
 )
 
@@ -20,7 +22,7 @@ type event struct {
 
 // eventOf is the line that a fact makes; false if it is not one for the feed.
 func eventOf(f *wire.Fact) (event, bool) {
-	if f.Text == "" {
+	if f.Text == "" || f.Kind == wire.FactAudit && wentWell(f) {
 		return event{}, false
 	}
 	place := f.Address.String()
@@ -28,6 +30,13 @@ func eventOf(f *wire.Fact) (event, bool) {
 		place = wire.Clean(f.Host)
 	}
 	return event{at: f.At, place: place, text: wire.Clean(f.Text), ink: factInk(f.Kind)}, true
+}
+
+// wentWell tells of an entry of the audit whether it is only the echo of what
+// another fact tells: that something began, or was done. Refusals stand alone.
+func wentWell(f *wire.Fact) bool {
+	var e wire.AuditEntry
+	return json.Unmarshal(f.Data, &e) == nil && (e.Verdict == "" || e.Verdict == wire.Done)
 }
 
 func factInk(k wire.FactKind) ink {

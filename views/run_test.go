@@ -153,7 +153,7 @@ func TestAPanicRestoresTheTerminal(t *testing.T) {
 	x := runOnTerminal(t, Options{Feed: feed, Actions: &fakeActions{picture: meshOf100}})
 	x.Shows("sectors by impedance")
 	x.Types("a")
-	x.Shows("a7-4-12")
+	x.Shows("a12-1-1")
 	x.Types("\r")
 	if err := x.Ends(); err == nil {
 		t.Error("a panic ended the console without an error")

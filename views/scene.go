@@ -112,7 +112,8 @@ func (s *scene) level(ms float64) int {
 
 var blocks = [...]string{"·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}
 
-// levelInk makes only what is far above the median loud.
+// levelInk makes only what is far above the median loud. It is for sectors, which
+// hold every class; a cluster is of one, and slow or fast by nature.
 func levelInk(level int) ink {
 	switch {
 	case level >= 8:

@@ -32,8 +32,8 @@ func sectorSummary(f frame, place wire.Address, w, h int) []string {
 	if spark := len(s.Clusters); l.room() > spark+2 {
 		l.gap(2)
 		for _, c := range s.Clusters {
-			level := f.scene.level(c.MeanMS)
-			l.put(levelInk(level), blocks[level])
+			_, k := groupGlyph(c)
+			l.put(k, blocks[f.scene.level(c.MeanMS)])
 		}
 	}
 	rows := []string{l.String()}
@@ -70,8 +70,7 @@ func clusterCell(f frame, l *line, c wire.ClusterSummary) {
 		activeInk = plain
 	}
 	l.right(activeInk, strconv.Itoa(c.ActiveCount)+"/"+strconv.Itoa(c.AgentCount), 8)
-	level := f.scene.level(c.MeanMS)
-	l.right(levelInk(level), millis(c.MeanMS), 7).gap(2)
+	l.right(k, millis(c.MeanMS), 7).gap(2)
 }
 
 // headline says how many are active and how fast.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/go-json-experiment/json"
 
 	"mesh30k/meshcore/wire"
 )
@@ -14,7 +15,7 @@ func TestDrillingDownFromTheMeshToAnAgentAndBack(t *testing.T) {
 	s := openScreen(t, 120, 40)
 	s.Press("right", "right", "l", "l", "l", "l").Sees("▸7", "sector 7", "notable", "7.4.12 ◐")
 	s.Press("enter").Sees("mesh › 7", "7.10")
-	s.Press("down", "j", "j", "enter").Sees("mesh › 7 › 7.4", "cluster 7.4 by impedance", "a7-4-12")
+	s.Press("down", "j", "j", "enter").Sees("mesh › 7 › 7.4", "cluster 7.4 by state", "a7-4-12")
 	s.Press("enter").Sees("agent 7.4.12", "CLASS_B_SERVERLESS  SIM", "impedance over 4 times its reference")
 	if got := s.actions.read; len(got) != 1 || got[0] != "inspect agent=a7-4-12" {
 		t.Errorf("asked the core %q", got)
@@ -36,7 +37,7 @@ func TestASmallChangeTakesOneKeyThatIsNotItsOwn(t *testing.T) {
 	s := openScreen(t, 120, 40).Press("b").Sees(":broadcast").Type("hello cluster=7.4").Press("enter").Sees("Plan: broadcast hello cluster=7.4", "30 agents in 1 clusters", "y broadcast")
 	s.Wait(time.Second).Press("b", "enter", " ", "3").ExecutedNothing().Sees("y to broadcast, esc to cancel")
 	s.Press("y").Executed("broadcast hello cluster=7.4")
-	s.Press("a", "f").Sees("freeze agent=a7-4-12", "type 1 and press enter").Wait(time.Second)
+	s.Press("a", "I", "f").Sees("freeze agent=a7-4-12", "type 1 and press enter").Wait(time.Second)
 	s.Press("f", "f", "enter", "y", "enter").Executed("broadcast hello cluster=7.4").Press("1", "enter").Executed("broadcast hello cluster=7.4", "freeze agent=a7-4-12")
 }
 
@@ -49,13 +50,13 @@ func TestACardIsCancelledByDefault(t *testing.T) {
 }
 
 func TestWhatIsTypedAsACardAppearsIsNotMeantForIt(t *testing.T) {
-	s := openScreen(t, 120, 40).Press("a", "f").Wait(300*time.Millisecond).Press("1", "enter").ExecutedNothing().Sees("to freeze: _")
+	s := openScreen(t, 120, 40).Press("a", "I", "f").Wait(300*time.Millisecond).Press("1", "enter").ExecutedNothing().Sees("to freeze: _")
 	s.Wait(100*time.Millisecond).Press("1", "enter").Executed("freeze agent=a7-4-12")
 	openScreen(t, 120, 40).Press("f").Press("esc").Sees("nothing was changed") // cancelling is never too early
 }
 
 func TestAPlanThatComesLateDoesNotTakeTheKeysOfACommand(t *testing.T) {
-	s := openScreen(t, 120, 40).Press("a").Hold().Press("f").Press(":").Release()
+	s := openScreen(t, 120, 40).Press("a", "I").Hold().Press("f").Press(":").Release()
 	s.Type("111").Sees(":111").SeesNot("[esc cancel]").ExecutedNothing()
 	s.Press("esc").Sees("freeze agent=a7-4-12", "[esc cancel]")
 	s.Press("1", "enter").ExecutedNothing() // the card has only now appeared
@@ -87,7 +88,7 @@ func TestTheEmergencyFreezeWorksEverywhere(t *testing.T) {
 		"in the command":   func(s *screen) { s.Press(":").Type("broadcast hello") },
 		"in the filter":    func(s *screen) { s.Press("/").Type("class=") },
 		"in help":          func(s *screen) { s.Press("?") },
-		"on an agent":      func(s *screen) { s.Press("a", "enter") },
+		"on an agent":      func(s *screen) { s.Press("a", "I", "enter") },
 		"too small":        func(s *screen) { s.Resize(30, 8) },
 		"without the core": func(s *screen) { s.Lose("connection refused") },
 	} {
@@ -109,14 +110,14 @@ func (s *screen) wantEmergencies(n int) *screen {
 
 func TestAFilterIsATextOrASelector(t *testing.T) {
 	s := openScreen(t, 120, 40).Press("/").Type("a7-4-1")
-	s.Sees("a7-4-12", "1 of 11").Press("enter").Sees("/a7-4-1").Press("esc").Sees("1 of 30,000")
+	s.Sees("a7-4-12", "1 of 11").Press("enter").Sees("/a7-4-1").Press("esc").Sees("of 30,000")
 	s.Press("/").Type("class=D,sector=7").Sees("1 of 30").Press("enter", "f").Sees("freeze agent=a7-9-")
 	s = openScreen(t, 120, 40).Press("/").Type("sector=101").Sees("no sector 101")
-	s.Press("esc").Sees("1 of 30,000").Press("/").Type("nobody").Sees("no agent matches")
+	s.Press("esc").Sees("of 30,000").Press("/").Type("nobody").Sees("no agent matches")
 }
 
 func TestTheCursorStaysOnItsAgentWhenRowsMove(t *testing.T) {
-	s := openScreen(t, 120, 40).Press("a", "down", "down", "down")
+	s := openScreen(t, 120, 40).Press("a", "I", "down", "down", "down")
 	was, _ := s.m.subject()
 	moved := newPicture(100)
 	moved.agents["a50-5-5"].ImpedanceMS = 100_000 // now the slowest
@@ -128,7 +129,7 @@ func TestTheCursorStaysOnItsAgentWhenRowsMove(t *testing.T) {
 }
 
 func TestOrders(t *testing.T) {
-	s := openScreen(t, 120, 40).Press("a").Sees("agents by impedance")
+	s := openScreen(t, 120, 40).Press("a").Sees("agents by state", "12.1.1").Press("I").Sees("agents by impedance")
 	s.Press("A").Sees("agents by address").Press("A").Sees("by address, reversed", "100.10.30")
 	s.Press("S").Sees("by state", "12.1.1")
 	s.Press("Q").Sees("by queue", "7.4.12")
@@ -147,7 +148,7 @@ func TestTheCommandLine(t *testing.T) {
 
 func TestPastedTextNeverActs(t *testing.T) {
 	s := openScreen(t, 120, 40).send(tea.PasteMsg{Content: "f"}).SeesNot("type 300")
-	s.Press("a", "f").Wait(time.Second).send(tea.PasteMsg{Content: "y"}).ExecutedNothing()
+	s.Press("a", "I", "f").Wait(time.Second).send(tea.PasteMsg{Content: "y"}).ExecutedNothing()
 	s.Press("esc", ":").send(tea.PasteMsg{Content: "status\x1b[2J\n"}).Sees(":status")
 }
 
@@ -180,9 +181,9 @@ func TestALostCoreIsSaid(t *testing.T) {
 
 func TestTextOfAgentsCannotTouchTheScreen(t *testing.T) {
 	s := openScreen(t, 120, 40).Sees("handler said \ufffd[2J\ufffdgniht dab")
-	s.Press("a", "enter").Sees("named \ufffd]0;evil\ufffd here").Press("esc", "esc")
+	s.Press("a", "I", "enter").Sees("named \ufffd]0;evil\ufffd here").Press("esc", "esc")
 	s.actions.answer = "\x1b]52;c;aGk=\x07 stolen\rline"
-	s.Press("a", "enter").Sees("\ufffd]52;c;aGk=\ufffd stolen\ufffdline")
+	s.Press("a", "I", "enter").Sees("\ufffd]52;c;aGk=\ufffd stolen\ufffdline")
 }
 
 func TestWhatWasSaidMakesRoomAfterAWhile(t *testing.T) {
@@ -197,6 +198,18 @@ func TestProgressIsShownUntilTheOutcome(t *testing.T) {
 	s.m.jobs[0].latest.Store(&wire.Progress{Done: 120, Total: 300, Text: "stopped"})
 	s.hold = false
 	s.Wait(beat).Sees("freeze: 120 of 300  stopped").Release().Sees("✓ FROZEN")
+}
+
+func TestTheFeedDoesNotSayTwiceWhatWentWell(t *testing.T) {
+	audit := func(v wire.Verdict) []wire.Fact {
+		data, err := json.Marshal(wire.AuditEntry{Person: "cecilia", Verdict: v})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []wire.Fact{{At: noon, Kind: wire.FactAudit, Text: "cecilia: freeze " + string(v), Data: data}}
+	}
+	s := openScreen(t, 120, 40).Show(Update{Facts: audit(wire.Done)}).SeesNot("cecilia: freeze")
+	s.Show(Update{Facts: audit(wire.WasRefused)}).Sees("cecilia: freeze refused")
 }
 
 func TestTheFeedStandsStillForWhoReadsIt(t *testing.T) {

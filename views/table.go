@@ -17,7 +17,9 @@ type table struct {
 }
 
 func newTable(scope wire.Address) *table {
-	return &table{query: query{scope: scope, sort: byImpedance}}
+	// Whoever needs attention first, then by address: rows that stay where they
+	// are. By impedance people (class F) would always come first.
+	return &table{query: query{scope: scope, sort: byState}}
 }
 
 func (t *table) crumb() string {

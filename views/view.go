@@ -14,7 +14,7 @@ func (m *model) View() tea.View {
 	v := tea.NewView(m.content())
 	v.AltScreen = true
 	v.MouseMode = tea.MouseModeCellMotion
-	v.WindowTitle = "MESH-30K " + wire.Clean(m.scene.stats.Mesh)
+	v.WindowTitle = "MESH-30K " + m.meshName()
 	if m.prompt != nil && m.w >= minWidth && m.h >= minHeight {
 		if c := m.prompt.input.Cursor(); c != nil {
 			c.Y = m.h - 1
@@ -122,7 +122,7 @@ func (m *model) header() string {
 		l.theme = m.live
 		return l.put(alarm, " ARMED: ^E freezes EVERY agent · any other key takes it back ").String()
 	}
-	l.put(strong, "MESH-30K").gap(2).put(accent, s.Mesh)
+	l.put(strong, "MESH-30K").gap(2).put(accent, m.meshName())
 	if s.Sim {
 		l.gap(1).put(warn, "SIM")
 	}
@@ -150,6 +150,14 @@ func (m *model) header() string {
 type piece struct {
 	ink  ink
 	text string
+}
+
+// meshName is empty until the core has said it.
+func (m *model) meshName() string {
+	if m.scene.stats.Mesh == "" && m.scene.shape != nil {
+		return wire.Clean(m.scene.shape.Mesh)
+	}
+	return m.scene.stats.Mesh
 }
 
 // headlines are the header's figures, the most important first. A figure
