@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"mesh30k/meshcore/wire"
 )
@@ -40,7 +41,7 @@ func (c *call) turn(p Picture, target wire.Selector, reason string, thaw bool) (
 	} else if !thaw {
 		ch.notes = append(ch.notes, "holds for agents that come later too")
 	}
-	ch.run = c.runOrder(order)
+	ch.run = c.runOrder(order, ch)
 	return ch, nil
 }
 
@@ -56,7 +57,7 @@ func split(rows []*wire.AgentImpedance, yes func(*wire.AgentImpedance) bool) (ke
 	return kept, others
 }
 
-func (c *call) runOrder(order wire.FreezeOrder) func(context.Context, func(wire.Progress)) (wire.Outcome, error) {
+func (c *call) runOrder(order wire.FreezeOrder, ch *change) func(context.Context, func(wire.Progress)) (wire.Outcome, error) {
 	return func(ctx context.Context, progress func(wire.Progress)) (wire.Outcome, error) {
 		r, err := c.Mesh.Freeze(ctx, order, progress)
 		if err != nil {
@@ -66,8 +67,42 @@ func (c *call) runOrder(order wire.FreezeOrder) func(context.Context, func(wire.
 		if r.Stopped < r.Covered {
 			v = wire.Partial
 		}
+		c.seen(ctx, ch.rows, !order.Thaw)
 		return c.outcome(v, r, freezeText(r, order)), nil
 	}
+}
+
+// How long an outcome waits until the replica shows what was done, and how often
+// it looks. Blocks come at most once a second.
+const (
+	seenTime = 1500 * time.Millisecond
+	seenLook = 25 * time.Millisecond
+)
+
+// seen waits until the picture shows the agents as they are now, so that who
+// asks next does not see the mesh of before. It gives up after seenTime: the
+// outcome is true without.
+func (c *call) seen(ctx context.Context, rows []*wire.AgentImpedance, frozen bool) {
+	ctx, cancel := context.WithTimeout(ctx, seenTime)
+	defer cancel()
+	look := time.NewTicker(seenLook)
+	defer look.Stop()
+	for !shows(c.Mesh.Picture(), rows, frozen) {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func shows(p Picture, rows []*wire.AgentImpedance, frozen bool) bool {
+	for _, old := range rows {
+		if r := p.Agent(old.AgentID); r != nil && r.Frozen != frozen {
+			return false
+		}
+	}
+	return true
 }
 
 // freezeText is 7.1's answer to freeze.

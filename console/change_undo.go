@@ -40,7 +40,7 @@ func (c *call) undo(p Picture) (*change, error) {
 	ch.run = c.runOrder(wire.FreezeOrder{
 		Thaw: !order.Thaw, Undoes: order.Seq, Selector: order.Selector, Resolved: order.Resolved,
 		Actor: c.person, Reason: "undo", At: c.now,
-	})
+	}, ch)
 	return ch, nil
 }
 

@@ -36,9 +36,28 @@ func TestAFreezeIsPlannedThenExecutedAndAudited(t *testing.T) {
 	if a.progress == 0 {
 		t.Error("the progress of the mesh was not passed on")
 	}
-	if len(o.audit) != 2 || o.audit[0].Verdict != "" || o.audit[1].Verdict != wire.Done || o.audit[0].PlanHash != p.Hash || o.audit[0].Targets != 3 {
+	if len(o.audit) != 2 || o.audit[0].Verdict != wire.Begun || o.audit[1].Verdict != wire.Done || o.audit[0].PlanHash != p.Hash || o.audit[0].Targets != 3 {
 		t.Errorf("audit %+v", o.audit)
 	}
+}
+
+// The replica lags: who plans next must not see the mesh of before.
+func TestAFreezeIsOverWhenItIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := twoSectors()
+		w.lag = time.Second
+		o := open(t, w)
+		wantVerdict(t, o.carry("cecilia", "freeze sector=1"), wire.Done)
+		if p := o.plan("cecilia", "broadcast hi"); p.Excluded["frozen"] != 3 {
+			t.Errorf("after the freeze %d were seen frozen", p.Excluded["frozen"])
+		}
+		w.lag = time.Hour
+		before := time.Now()
+		wantVerdict(t, o.carry("cecilia", "thaw sector=1"), wire.Done)
+		if waited := time.Since(before); waited > 2*seenTime {
+			t.Errorf("waited %s for a replica that does not come", waited)
+		}
+	})
 }
 
 func TestAPlanCountsOnce(t *testing.T) {

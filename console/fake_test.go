@@ -123,6 +123,7 @@ type world struct {
 	injected   []wire.Inject
 	tokens     []wire.Token
 	missing    []string
+	lag        time.Duration // until a freeze is seen in the picture
 	block      chan struct{} // a broadcast waits for it
 }
 
@@ -160,20 +161,32 @@ func (w *world) Freeze(_ context.Context, o wire.FreezeOrder, progress func(wire
 	w.facts = append(w.facts, wire.Fact{Seq: o.Seq, At: w.now, Kind: kind, Actor: o.Actor, Data: data})
 	w.orders = append(w.orders, o)
 	w.mu.Unlock()
+	sel, err := wire.ParseSelector(o.Selector)
+	if err != nil {
+		panic(err)
+	}
+	covers := func(r *wire.AgentImpedance) bool {
+		return sel.Match(r) && (o.Resolved == nil || o.Resolved.Sector(r.Address.Sector).Has(r.Ordinal))
+	}
 	covered := 0
-	w.change(func(rows []wire.AgentImpedance) []wire.AgentImpedance {
-		sel, err := wire.ParseSelector(o.Selector)
-		if err != nil {
-			panic(err)
-		}
-		for i := range rows {
-			if sel.Match(&rows[i]) && (o.Resolved == nil || o.Resolved.Sector(rows[i].Address.Sector).Has(rows[i].Ordinal)) {
-				rows[i].Frozen = !o.Thaw
-				covered++
+	for r := range w.Picture().Select(wire.Selector{}) {
+		covered += count(covers(r))
+	}
+	show := func() {
+		w.change(func(rows []wire.AgentImpedance) []wire.AgentImpedance {
+			for i := range rows {
+				if covers(&rows[i]) {
+					rows[i].Frozen = !o.Thaw
+				}
 			}
-		}
-		return rows
-	})
+			return rows
+		})
+	}
+	if w.lag == 0 {
+		show()
+	} else {
+		time.AfterFunc(w.lag, show)
+	}
 	progress(wire.Progress{Done: covered, Total: covered})
 	return wire.FreezeResult{Thaw: o.Thaw, Seq: o.Seq, Target: o.Selector, Covered: covered, Stopped: covered, At: w.now}, nil
 }

@@ -119,7 +119,7 @@ func meshBox(d *StatusData, asOf string) string {
 		add("Mode: %s", d.Mode)
 	}
 	if d.Doubt != "" {
-		add("Doubt: %s", d.Doubt)
+		lines = append(lines, wrap("Doubt: "+d.Doubt, 60)...)
 	}
 	return box(title, lines)
 }

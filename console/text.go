@@ -119,6 +119,25 @@ func (t *table) lines() []string {
 	return out
 }
 
+// wrap breaks s between words into lines of at most width runes; a longer word
+// stays whole.
+func wrap(s string, width int) []string {
+	var lines []string
+	line := ""
+	for _, w := range strings.Fields(s) {
+		switch {
+		case line == "":
+			line = w
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(w) <= width:
+			line += " " + w
+		default:
+			lines = append(lines, line)
+			line = w
+		}
+	}
+	return append(lines, line)
+}
+
 // box frames lines as 7.1 does; a title stands above the rule.
 func box(title string, lines []string) string {
 	width := 38

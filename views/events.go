@@ -36,7 +36,7 @@ func eventOf(f *wire.Fact) (event, bool) {
 // another fact tells: that something began, or was done. Refusals stand alone.
 func wentWell(f *wire.Fact) bool {
 	var e wire.AuditEntry
-	return json.Unmarshal(f.Data, &e) == nil && (e.Verdict == "" || e.Verdict == wire.Done)
+	return json.Unmarshal(f.Data, &e) == nil && (e.Verdict == wire.Begun || e.Verdict == wire.Done)
 }
 
 func factInk(k wire.FactKind) ink {

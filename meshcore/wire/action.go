@@ -131,6 +131,10 @@ const (
 	NothingMatched Verdict = "nothing_matched"
 	WasRefused     Verdict = "refused"
 	Unreachable    Verdict = "unreachable"
+
+	// Begun stands in the audit only: of a change that is about to be carried
+	// out. Another entry of the same DO tells how it ended.
+	Begun Verdict = "begun"
 )
 
 // Verdicts lists the verdicts by exit code, which is the index.
