@@ -191,6 +191,7 @@ var kinds = map[Type]kind{
 		Header: Head(TypeShardReport), Sector: 7, ID: "o-1", Started: true, Err: refusal,
 		Freeze: &FreezeProgress{
 			Seq: 41001, Covered: 300, Stopped: 298, Waiting: 1, Silent: 1, Hosts: []string{"pi-attic"}, Released: 9, InHand: 4, StoppedAt: after(80),
+			Revs: map[Address]uint64{cluster74: 901},
 		},
 		Delivery: &DeliveryProgress{
 			Operation: "op-01jq", States: map[DeliveryState]Bits{Worked: {1}, Refused: {2}}, Codes: map[Code]Bits{CodeQueueFull: {2}},

@@ -76,6 +76,8 @@ type FreezeProgress struct {
 	Released  int       `json:"released,omitzero"` // messages that were FROZEN and are sent now
 	InHand    int       `json:"in_hand"`           // work that goes on in the stopped
 	StoppedAt time.Time `json:"stopped_at"`        // when the last stopped, core's time
+	// Revs are those of the registry blocks, by cluster, that show the flags.
+	Revs map[Address]uint64 `json:"revs,omitempty"`
 }
 
 // DeliveryProgress is the present state of each of an operation's deliveries in
