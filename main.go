@@ -1,6 +1,6 @@
 // Command mesh30k runs a mesh of AI agents and the console of the person who
 // orchestrates it. This file wires the rooms together; it parses and decides
-// nothing: see README.md for what it does and meshcore/DESIGN.md for how.
+// nothing. README.md says what the program does, each room's DESIGN.md how.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/adrg/xdg"
+	"github.com/charmbracelet/x/term"
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
@@ -24,9 +25,9 @@ import (
 	"mesh30k/agentd"
 	"mesh30k/agentd/fleet"
 	"mesh30k/console"
+	"mesh30k/console/cli"
 	"mesh30k/console/client"
 	"mesh30k/meshcore"
-	"mesh30k/meshcore/auth"
 	"mesh30k/meshcore/lab"
 	"mesh30k/meshcore/registry"
 	"mesh30k/meshcore/wire"
@@ -38,16 +39,12 @@ const program = "mesh30k 0.1.0"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	if os.Getenv(lab.Guard) != "" {
 		ctx = untilEOF(ctx, os.Stdin)
 	}
-	root := rootCommand()
-	root.SetArgs(os.Args[1:])
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "mesh30k:", err)
-		os.Exit(1)
-	}
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 // untilEOF ends the context when in does: a child ends with its parent's pipe,
@@ -61,69 +58,189 @@ func untilEOF(ctx context.Context, in io.Reader) context.Context {
 	return ctx
 }
 
-func rootCommand() *cobra.Command {
-	root := &cobra.Command{Use: "mesh30k", SilenceUsage: true, SilenceErrors: true}
-	root.PersistentFlags().String("mesh", "demo", "name of the mesh")
-	root.AddCommand(initCommand(), coreCommand(), fleetCommand(), demoCommand(), consoleCommand())
+// app is one run of the program.
+type app struct {
+	deps     cli.Deps
+	settings *cli.Settings
+	log      *slog.Logger
+	args     []string
+}
+
+func run(ctx context.Context, args []string, in *os.File, out, errs *os.File) int {
+	a := &app{args: args, log: slog.New(slog.DiscardHandler)}
+	a.deps = cli.Deps{
+		Connect: func(ctx context.Context, _ string) (cli.Plane, error) {
+			home, err := a.home()
+			if err != nil {
+				return nil, err
+			}
+			return a.connect(ctx, home)
+		},
+		In: in, Out: out, Err: errs,
+		Terminal: term.IsTerminal(in.Fd()) && term.IsTerminal(errs.Fd()),
+		Color:    term.IsTerminal(errs.Fd()) && os.Getenv("NO_COLOR") == "",
+	}
+	if len(args) > 0 && args[0] == "agentd" {
+		return agentd.Main(args[1:], in, out, errs) // mesh-agentd has the same flags
+	}
+	return cli.Run(ctx, a.root(), args, a.deps)
+}
+
+func (a *app) root() *cobra.Command {
+	root := cli.NewRoot(a.deps)
+	cli.AddSettings(root)
+	root.Version = program
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if a.settings, err = cli.LoadSettings(cmd, configFile(), os.LookupEnv); err != nil {
+			return err
+		}
+		var level slog.Level
+		_ = level.UnmarshalText([]byte(a.settings.Log)) // one of the four that it may be
+		a.log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+		return nil
+	}
+	cli.AddPrograms(root, a.deps, cli.Programs{
+		Console: a.console, Core: a.core, Demo: a.demo, Init: a.init, Fleet: a.fleet,
+		Bench: a.benches(), Info: a.info, Doctor: a.doctor,
+	})
 	return root
 }
 
-func dataRoot() string { return filepath.Join(xdg.DataHome, "mesh30k") }
+func configFile() string { return filepath.Join(xdg.ConfigHome, "mesh30k", "config.yaml") }
 
-func initCommand() *cobra.Command {
-	var sectors, clusters, agents int
-	c := &cobra.Command{Use: "init NAME", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		h, err := meshcore.InitHome(dataRoot(), registry.DefaultTopology(args[0], sectors, clusters, agents), "operator")
-		if err != nil {
-			return err
+// data is the folder of all meshes.
+func (a *app) data() string {
+	if a.settings.Data != "" {
+		return a.settings.Data
+	}
+	return filepath.Join(xdg.DataHome, "mesh30k")
+}
+
+// home is the mesh that was named, or the one whose core runs.
+func (a *app) home() (*meshcore.Home, error) {
+	return meshcore.FindHome(a.data(), a.settings.Mesh)
+}
+
+// connect reaches the core of a mesh as the local person.
+func (a *app) connect(_ context.Context, home *meshcore.Home) (*client.Client, error) {
+	info, ok := home.Core()
+	if !ok {
+		return nil, wire.Errorf(wire.CodeUnreachable, "no core of mesh %s runs here", home.Mesh()).
+			WithHint("start it: mesh30k core --mesh %s", home.Mesh())
+	}
+	me, err := home.Person(a.settings.As)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(info.URL, me.Options(wire.InboxPrefix(me.Name), 1)...)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeUnreachable, "the core of mesh %s at %s: %v", home.Mesh(), info.URL, err)
+	}
+	return client.New(nc, me.Name), nil
+}
+
+// init makes a mesh and says how to go on.
+func (a *app) init(_ *cobra.Command, o cli.InitOptions) (cli.Made, error) {
+	topology := registry.DefaultTopology(o.Name, o.Sectors, o.Clusters, o.Agents)
+	if len(o.Sizes) > 0 {
+		topology = registry.RaggedTopology(o.Name, o.Sizes)
+	}
+	home, err := meshcore.InitHome(a.data(), topology, o.Person)
+	if err != nil {
+		return cli.Made{}, err
+	}
+	return cli.Made{Mesh: o.Name, Dir: home.Dir, Person: o.Person, Sectors: len(topology.Sectors), Seats: topology.Seats()}, nil
+}
+
+// core runs a core node until it is told to end.
+func (a *app) core(cmd *cobra.Command, o cli.CoreOptions) (err error) {
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	var history *store.Store
+	dispatcher := new(console.Dispatcher)
+	defer func() {
+		if history != nil {
+			err = errors.Join(err, history.Close())
 		}
-		fmt.Fprintln(cmd.OutOrStdout(), h.Dir)
-		return nil
-	}}
-	c.Flags().IntVar(&sectors, "sectors", 100, "")
-	c.Flags().IntVar(&clusters, "clusters", 10, "")
-	c.Flags().IntVar(&agents, "agents", 30, "")
-	return c
+	}()
+	return meshcore.RunNode(ctx, meshcore.NodeOptions{
+		Home: home, Port: o.Port, Listen: o.Listen, MaxStore: o.MaxStore, Heartbeat: o.Heartbeat, Log: a.log,
+		Project: func(ctx context.Context, s meshcore.StreamIdentity) (meshcore.Projection, error) {
+			history, err = store.Open(ctx, home.DatabaseDir(), store.Options{
+				Stream: &store.Stream{ID: s.ID, Last: s.Last},
+				Notice: func(text string) { a.log.Warn(text) },
+			})
+			return projection{history}, err
+		},
+		Act: func(core *meshcore.Core, _ meshcore.Projection, facts *meshcore.Ledger) (meshcore.Actor, error) {
+			head, err := history.AuditHead(ctx)
+			dispatcher = console.NewDispatcher(console.Ports{
+				Mesh: mesh{core}, Past: history, Auditor: meshcore.NewAuditor(facts, head), People: core,
+			}, console.Options{ReadOnly: a.settings.ReadOnly})
+			context.AfterFunc(ctx, dispatcher.Close)
+			return dispatcher.Do, err
+		},
+		Serving: func(core *meshcore.Core, url string) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "mesh %s serves at %s\n", home.Mesh(), url)
+			if os.Getenv(lab.Guard) != "" {
+				go tellStatus(ctx, cmd.OutOrStdout(), core, url)
+			}
+		},
+	})
+}
+
+// tellStatus writes a status line a second, for the process that has started
+// this one.
+func tellStatus(ctx context.Context, w io.Writer, core *meshcore.Core, url string) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		status := lab.CoreStatus{URL: url}
+		if s := core.Stats(); s != nil {
+			status.Stats = *s
+		}
+		if line, err := json.Marshal(status); err == nil {
+			_, _ = w.Write(append(line, '\n')) // a reader that has gone is no reason to stop
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // projection is the store as the core sees it.
 type projection struct{ *store.Store }
 
 func (p projection) Memory(ctx context.Context) (m meshcore.Memory, err error) {
-	hosts, err := p.Agents(ctx)
-	if err != nil {
-		return m, err
-	}
+	hosts, e1 := p.Agents(ctx)
 	for _, h := range hosts {
 		m.Hosts = append(m.Hosts, wire.HostJoined{Key: h.Key, Agents: h.Agents})
 	}
-	tokens, err := p.Tokens(ctx)
-	if err != nil {
-		return m, err
-	}
+	tokens, e2 := p.Tokens(ctx)
 	m.TokensUsed = map[string]int{}
 	for _, t := range tokens {
 		m.Tokens = append(m.Tokens, t.Token)
 		m.TokensUsed[t.ID] = len(t.By)
 	}
-	if m.People, err = p.People(ctx); err != nil {
-		return m, err
-	}
-	if m.Freezes, err = p.FreezeOrders(ctx); err != nil {
-		return m, err
-	}
-	open, err := p.OpenOperations(ctx)
+	var e3, e4 error
+	m.People, e3 = p.People(ctx)
+	m.Freezes, e4 = p.FreezeOrders(ctx)
+	open, e5 := p.OpenOperations(ctx)
 	for _, o := range open {
 		m.Operations = append(m.Operations, meshcore.OpenOperation{Operation: o.Operation, Final: o.Final})
 	}
-	return m, err
+	return m, errors.Join(e1, e2, e3, e4, e5)
 }
 
 func (p projection) Retain(ctx context.Context, now time.Time) (uint64, error) {
 	if err := p.Thin(ctx, now); err != nil {
 		return 0, err
 	}
-	r, err := p.Store.Retain(ctx, now, store.RetentionOptions{Age: 30 * 24 * time.Hour})
+	r, err := p.Store.Retain(ctx, now, store.RetentionOptions{Age: meshcore.FactsAge})
 	return r.OldestNeeded, err
 }
 
@@ -140,205 +257,39 @@ type picture struct {
 
 func (p picture) Stats() wire.GlobalStats { return p.core.Complete(p.View.Stats()) }
 
-func coreCommand() *cobra.Command {
-	var port int
-	c := &cobra.Command{Use: "core", RunE: func(cmd *cobra.Command, _ []string) error {
-		name, _ := cmd.Flags().GetString("mesh")
-		home, err := meshcore.OpenHome(dataRoot(), name)
-		if err != nil {
-			return err
-		}
-		return runCore(cmd.Context(), home, port, cmd.OutOrStdout(), slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
-	}}
-	c.Flags().IntVar(&port, "port", 0, "")
-	return c
-}
-
-func runCore(ctx context.Context, home *meshcore.Home, port int, status io.Writer, log *slog.Logger) error {
-	var history *store.Store
-	defer func() {
-		if history != nil {
-			history.Close()
-		}
-	}()
-	var dispatcher *console.Dispatcher
-	defer func() {
-		if dispatcher != nil {
-			dispatcher.Close()
-		}
-	}()
-	return meshcore.RunNode(ctx, meshcore.NodeOptions{
-		Home: home, Port: port, Log: log,
-		Project: func(ctx context.Context, s meshcore.StreamIdentity) (meshcore.Projection, error) {
-			var err error
-			history, err = store.Open(ctx, filepath.Join(home.Dir, "db"), store.Options{
-				Stream: &store.Stream{ID: s.ID, Last: s.Last},
-				Notice: func(text string) { log.Warn(text) },
-			})
-			return projection{history}, err
-		},
-		Act: func(core *meshcore.Core, p meshcore.Projection, facts *meshcore.Ledger) (meshcore.Actor, error) {
-			head, err := history.AuditHead(ctx)
-			if err != nil {
-				return nil, err
-			}
-			dispatcher = console.NewDispatcher(console.Ports{
-				Mesh: mesh{core}, Past: history, Auditor: meshcore.NewAuditor(facts, head), People: core,
-			}, console.Options{})
-			return dispatcher.Do, nil
-		},
-		Serving: func(core *meshcore.Core, url string) {
-			go tellStatus(ctx, status, core, url)
-		},
+// fleet runs emulated agents until it is told to end.
+func (a *app) fleet(cmd *cobra.Command, o cli.FleetOptions) error {
+	return fleet.Run(cmd.Context(), fleet.Options{
+		Join: o.Join, Mesh: a.settings.Mesh, Host: o.Host, State: o.State, URL: o.URL,
+		Agents: o.Agents, Seed: o.Seed, Profile: o.Profile, Churn: o.Churn, Loss: o.Loss,
+		Status: cmd.OutOrStdout(), Program: program, Log: a.log,
 	})
 }
 
-// tellStatus writes a status line a second.
-func tellStatus(ctx context.Context, w io.Writer, core *meshcore.Core, url string) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		status := lab.CoreStatus{URL: url}
-		if s := core.Stats(); s != nil {
-			status.Stats = *s
-		}
-		if line, err := json.Marshal(status); err == nil {
-			_, _ = w.Write(append(line, '\n')) // a reader that has gone is no reason to stop
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+// console shows a mesh until the person leaves.
+func (a *app) console(cmd *cobra.Command) error {
+	home, err := a.home()
+	if err != nil {
+		return err
 	}
+	return a.show(cmd.Context(), home, "looking for the core")
 }
 
-func fleetCommand() *cobra.Command {
-	var token string
-	var agents int
-	var churn, loss float64
-	c := &cobra.Command{Use: "fleet", RunE: func(cmd *cobra.Command, _ []string) error {
-		return fleetRun(cmd, token, agents, churn, loss)
-	}}
-	c.Flags().StringVar(&token, "join", "", "")
-	c.Flags().IntVar(&agents, "agents", 30000, "")
-	c.Flags().Float64Var(&churn, "churn", 0, "")
-	c.Flags().Float64Var(&loss, "loss", 0, "")
-	return c
-}
-
-func fleetRun(cmd *cobra.Command, token string, agents int, churn, loss float64) error {
-	t, err := auth.ParseToken(token)
-	if err != nil {
-		return err
+func (a *app) show(ctx context.Context, home *meshcore.Home, waiting string) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	feed, acts := make(screen), new(hands)
+	mirror := client.Mirror{
+		Find: func(ctx context.Context) (*client.Client, error) {
+			c, err := a.connect(ctx, home)
+			acts.latest.Store(c)
+			return c, err
+		},
+		NewReplica: func(t *wire.Topology) client.Replica { return replica{registry.NewReplica(t)} },
+		Show:       func(s client.Sight) { feed.show(ctx, s, home.Mesh()) },
 	}
-	nc, err := nats.Connect(t.URL, t.Credentials().Options(wire.InboxPrefix(t.ID), 1)...)
-	if err != nil {
-		return err
-	}
-	key, seed, err := auth.NewUserKey()
-	if err != nil {
-		return err
-	}
-	j := &wire.Join{Header: wire.Head(wire.TypeJoin), Mesh: t.Mesh, Host: "sim", Key: key, Sim: true}
-	for _, class := range wire.Classes {
-		j.Agents = append(j.Agents, wire.AgentSpec{Count: class.Allocation() * agents / 30000, Class: class})
-	}
-	msg, err := nc.Request("m.join."+t.ID, wire.Encode(j), 30*time.Second)
-	if err != nil {
-		return err
-	}
-	var joined wire.Joined
-	if err := wire.Decode(msg.Data, wire.TypeJoined, &joined); err != nil {
-		return fmt.Errorf("%w: %s", err, msg.Data)
-	}
-	nc.Close()
-	f, err := fleet.New(fleet.Config{Joined: &joined, Agents: agents, Seed: 1, Profile: fleet.Default(), Connect: func(g wire.Grant, opts ...nats.Option) (*nats.Conn, error) {
-		c, err := auth.NewCredentials(g.JWT, seed)
-		if err != nil {
-			return nil, err
-		}
-		return nats.Connect(t.URL, append(c.Options(wire.InboxPrefix(joined.Host), 100), opts...)...)
-	}})
-	if err != nil {
-		return err
-	}
-	return f.Report(cmd.Context(), cmd.OutOrStdout(), time.Second)
-}
-
-func demoCommand() *cobra.Command {
-	var life time.Duration
-	c := &cobra.Command{Use: "demo", RunE: func(cmd *cobra.Command, _ []string) error {
-		return runDemo(cmd, life)
-	}}
-	c.Flags().Bool("headless", false, "")
-	c.Flags().DurationVar(&life, "for", time.Minute, "")
-	return c
-}
-
-func runDemo(cmd *cobra.Command, life time.Duration) error {
-	ctx := cmd.Context()
-	if err := meshcore.RemoveHome(dataRoot(), "demo"); err != nil {
-		return err
-	}
-	home, err := meshcore.InitHome(dataRoot(), registry.DefaultTopology("demo", 100, 10, 30), "operator")
-	if err != nil {
-		return err
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	started := time.Now()
-	m := &lab.Mesh{Exe: exe, Name: "demo", Talk: os.Stderr, Invite: func(ctx context.Context) (string, error) { return inviteHost(ctx, home) }}
-	if _, err := m.StartCore(ctx); err != nil {
-		return err
-	}
-	if err := m.StartFleet(ctx); err != nil {
-		return err
-	}
-	f, err := m.MeasureDemo(ctx, 30000, started, life)
-	if err != nil {
-		return err
-	}
-	line, err := json.Marshal(f)
-	fmt.Println(string(line))
-	return err
-}
-
-func connect(ctx context.Context, home *meshcore.Home) (*client.Client, error) {
-	info, ok := home.Core()
-	if !ok {
-		return nil, errors.New("no core runs")
-	}
-	me, err := home.Person("")
-	if err != nil {
-		return nil, err
-	}
-	nc, err := nats.Connect(info.URL, me.Options(wire.InboxPrefix(me.Name), 1)...)
-	if err != nil {
-		return nil, err
-	}
-	return client.New(nc, me.Name), nil
-}
-
-func inviteHost(ctx context.Context, home *meshcore.Home) (string, error) {
-	c, err := connect(ctx, home)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	action := console.Invite{What: "host", TTL: time.Hour}
-	plan, out := c.Plan(ctx, action)
-	if plan == nil {
-		return "", errors.New(out.Text)
-	}
-	out = c.Execute(ctx, plan.Hash, action, plan.Count, client.Handlers{})
-	if out.Verdict != wire.Done {
-		return "", errors.New(out.Text)
-	}
-	var inv console.Invitation
-	return inv.Paste, json.Unmarshal(out.Data, &inv)
+	go mirror.Run(ctx)
+	return views.Run(ctx, views.Options{Feed: feed, Actions: acts, ReadOnly: a.settings.ReadOnly, Waiting: waiting})
 }
 
 // replica is a registry.Replica as a console keeps one.
@@ -369,7 +320,7 @@ func (h *hands) client() (*client.Client, error) {
 	if c := h.latest.Load(); c != nil {
 		return c, nil
 	}
-	return nil, wire.Errorf(wire.CodeUnreachable, "the core is not there yet").WithHint("it is being tried; see the header")
+	return nil, wire.Errorf(wire.CodeUnreachable, "the core is not there").WithHint("it is being tried: see the header")
 }
 
 func (h *hands) Plan(ctx context.Context, a console.Action) (wire.Plan, error) {
@@ -389,11 +340,11 @@ func (h *hands) Execute(ctx context.Context, plan wire.Plan, typed int, progress
 	if err != nil {
 		return wire.Outcome{}, err
 	}
-	a, err := console.Decode(plan.Action)
+	action, err := console.Decode(plan.Action)
 	if err != nil {
 		return wire.Outcome{}, err
 	}
-	return answered(c.Execute(ctx, plan.Hash, a, typed, client.Handlers{Progress: progress}))
+	return answered(c.Execute(ctx, plan.Hash, action, typed, client.Handlers{Progress: progress}))
 }
 
 func (h *hands) Emergency(ctx context.Context, reason string) (wire.Outcome, error) {
@@ -419,37 +370,125 @@ func answered(out wire.Outcome) (wire.Outcome, error) {
 	return out, nil
 }
 
-// runConsole shows a mesh until the person leaves.
-func runConsole(ctx context.Context, home *meshcore.Home, waiting string) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	feed, acts := make(screen), new(hands)
-	mirror := client.Mirror{
-		Find: func(ctx context.Context) (*client.Client, error) {
-			c, err := connect(ctx, home)
-			acts.latest.Store(c)
-			return c, err
-		},
-		NewReplica: func(t *wire.Topology) client.Replica { return replica{registry.NewReplica(t)} },
-		Show:       func(s client.Sight) { feed.show(ctx, s, home.Mesh()) },
+// demo is the console with a core and a fleet as its children; headless it
+// measures them instead.
+func (a *app) demo(cmd *cobra.Command, o cli.DemoOptions) (any, string, error) {
+	m, home, err := a.stage(o.Mesh, o.Keep, o.Agents, o.Fleet.Args())
+	if err != nil {
+		return nil, "", err
 	}
-	go mirror.Run(ctx)
-	return views.Run(ctx, views.Options{Feed: feed, Actions: acts, Waiting: waiting})
-}
-
-func consoleCommand() *cobra.Command {
-	return &cobra.Command{Use: "console", RunE: func(cmd *cobra.Command, _ []string) error {
-		name, _ := cmd.Flags().GetString("mesh")
-		home, err := meshcore.OpenHome(dataRoot(), name)
-		if err != nil {
-			return err
+	if o.Headless {
+		figures, err := m.Demo(cmd.Context(), o.For)
+		return figures, figures.Table(), err
+	}
+	ctx, stop := context.WithCancelCause(cmd.Context())
+	defer stop(nil)
+	started := make(chan struct{})
+	go func() { // the first frame does not wait for the mesh
+		defer close(started)
+		if err := m.Start(ctx); err != nil {
+			stop(err)
 		}
-		return runConsole(cmd.Context(), home, "looking for the core")
-	}}
+	}()
+	err = a.show(ctx, home, fmt.Sprintf("starting a core and %d emulated agents", o.Agents))
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	stop(nil)
+	<-started
+	return nil, "", errors.Join(err, m.End())
 }
 
-var (
-	_ = agentd.NewHost
-	_ = fleet.New
-	_ = auth.ParseToken
-)
+// stage sets up the mesh of a demo or bench, made anew unless it is kept.
+func (a *app) stage(name string, keep bool, agents int, fleetArgs []string) (*lab.Mesh, *meshcore.Home, error) {
+	if !keep {
+		if err := meshcore.RemoveHome(a.data(), name); err != nil {
+			return nil, nil, err
+		}
+	}
+	home, err := meshcore.OpenHome(a.data(), name)
+	if errors.Is(err, meshcore.ErrNoMesh) {
+		home, err = meshcore.InitHome(a.data(), registry.TopologyFor(name, agents), "operator")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, nil, fmt.Errorf("finding this program: %w", err)
+	}
+	return &lab.Mesh{
+		Exe: exe, Name: name, Agents: agents, Args: []string{"--data", a.data(), "--log", a.settings.Log},
+		State: filepath.Join(home.Dir, "fleet"), FleetArgs: fleetArgs,
+		Say: func(ctx context.Context, command string) (wire.Outcome, error) { return a.say(ctx, home, command) },
+	}, home, nil
+}
+
+// say carries out a command as the orchestrator types it after ':', with its
+// confirmation.
+func (a *app) say(ctx context.Context, home *meshcore.Home, command string) (wire.Outcome, error) {
+	action, err := console.ParseLine(command)
+	if err != nil {
+		return wire.Outcome{}, err
+	}
+	c, err := a.connect(ctx, home)
+	if err != nil {
+		return wire.Outcome{}, err
+	}
+	defer c.Close()
+	if console.EntryOf(action).Risk == console.Read {
+		return answered(c.Read(ctx, action, client.Handlers{}))
+	}
+	plan, out := c.Plan(ctx, action)
+	if plan == nil {
+		return answered(out)
+	}
+	return answered(c.Execute(ctx, plan.Hash, action, plan.Count, client.Handlers{}))
+}
+
+// benches are what `mesh30k bench` measures.
+func (a *app) benches() map[string]cli.Bench {
+	return map[string]cli.Bench{
+		"freeze": {Short: "freeze, kill, thaw: what is begun, kept and lost", Run: func(cmd *cobra.Command, o cli.BenchOptions) (map[string]float64, error) {
+			m, home, err := a.stage("bench-freeze", false, o.Agents, nil)
+			if err != nil {
+				return nil, err
+			}
+			b := lab.FreezeBench{Broadcasts: 3, Kill: o.Kill, Home: home, Talk: cmd.ErrOrStderr()}
+			return b.Run(cmd.Context(), m)
+		}},
+	}
+}
+
+func (a *app) info(*cobra.Command) ([]cli.Setting, error) {
+	settings := a.settings.List()
+	path := func(name, value, source string) {
+		settings = append(settings, cli.Setting{Name: name, Value: value, Source: source})
+	}
+	file := "missing"
+	if a.settings.File != "" {
+		file = "read"
+	}
+	path("config file", configFile(), file)
+	path("meshes", a.data(), "XDG_DATA_HOME or --data")
+	state, err := agentd.StateDir()
+	if err != nil {
+		return nil, err
+	}
+	path("agents' state", state, "XDG_STATE_HOME")
+	path("version", program, "this program")
+	path("protocol", wire.Current.String(), "this program")
+	cores, err := meshcore.RunningCores(a.data())
+	for _, c := range cores {
+		path("core of "+c.Mesh, c.URL, fmt.Sprintf("process %d", c.PID))
+	}
+	return settings, err
+}
+
+func (a *app) doctor(cmd *cobra.Command) ([]cli.Check, error) {
+	var checks []cli.Check
+	for _, e := range meshcore.Examine(cmd.Context(), a.data()) {
+		checks = append(checks, cli.Check{Name: e.Name, OK: e.OK, Found: e.Found, Do: e.Do})
+	}
+	return checks, nil
+}

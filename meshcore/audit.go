@@ -2,6 +2,7 @@ package meshcore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,9 +13,10 @@ import (
 // Auditor writes the audit: a chain of entries, each with the hash of the one
 // before, so that none can be altered or left out unseen.
 type Auditor struct {
-	facts factWriter
-	mu    sync.Mutex
-	head  string
+	facts  factWriter
+	mu     sync.Mutex
+	head   string
+	broken error // where the chain ends is not known
 }
 
 // NewAuditor continues the chain whose last entry has the hash head; empty: it
@@ -31,10 +33,18 @@ func (a *Auditor) Audit(ctx context.Context, e wire.AuditEntry) error {
 	if e.Reason != "" {
 		text += ", " + wire.Clean(e.Reason)
 	}
+	if a.broken != nil {
+		return a.broken
+	}
 	if _, err := a.facts.Append(ctx, wire.Fact{
 		At: time.Now(), Kind: wire.FactAudit, Actor: e.Person, Text: text, Data: encodeData(e),
 	}); err != nil {
-		return fmt.Errorf("the audit entry is not durable, so nothing is done: %w", err)
+		err = fmt.Errorf("the audit entry is not durable, so nothing is done: %w", err)
+		if errors.Is(err, ErrUncertain) {
+			// It may be there all the same: the next entry would fork the chain.
+			a.broken = fmt.Errorf("%w; changes are refused until the core has been restarted and reads where the audit ends", err)
+		}
+		return err
 	}
 	a.head = e.Hash
 	return nil

@@ -2,8 +2,6 @@ package meshcore
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"fmt"
 	"maps"
 	"slices"
@@ -78,6 +76,12 @@ func (e *enrolment) role(name string) (wire.Role, bool) {
 	return p.Role, ok
 }
 
+func (e *enrolment) hasHost(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.hosts[name] != ""
+}
+
 // ofSector are the agents of a sector, cluster by cluster.
 func (e *enrolment) ofSector(sector int) [][]wire.Enrolled {
 	e.mu.Lock()
@@ -96,6 +100,9 @@ func (c *Core) AddPerson(ctx context.Context, p wire.Person) error {
 	if err := wire.CheckName("person", p.Name); err != nil {
 		return err
 	}
+	if c.enrolment.hasHost(p.Name) || p.Name == auth.CoreName {
+		return wire.Errorf(wire.CodeDuplicate, "%s is the name of a host or of the core", p.Name)
+	}
 	if _, err := c.opt.Facts.Append(ctx, wire.Fact{
 		At: time.Now(), Kind: wire.FactPersonAdded, Actor: "core", Data: encodeData(p),
 		Text: fmt.Sprintf("%s may use the mesh as %s", p.Name, p.Role),
@@ -108,8 +115,8 @@ func (c *Core) AddPerson(ctx context.Context, p wire.Person) error {
 	return nil
 }
 
-// Invite makes a token that lets a host join t.Uses times (0: once) until
-// t.Expires, and returns the text to paste.
+// Invite makes the token t.ID, which lets a host join t.Uses times (0: once)
+// until t.Expires, and returns its text.
 func (c *Core) Invite(ctx context.Context, t wire.Token) (string, error) {
 	if t.What != "host" {
 		return "", wire.Errorf(wire.CodeNotYet, "inviting an %s is not in this version", wire.Clean(t.What)).
@@ -119,7 +126,7 @@ func (c *Core) Invite(ctx context.Context, t wire.Token) (string, error) {
 	if t.Expires.Before(now) || t.Expires.Sub(now) > inviteMaxTTL {
 		return "", wire.Errorf(wire.CodeBadMessage, "a token must expire within %v from now", inviteMaxTTL)
 	}
-	t.ID, t.Uses = newTokenID(), max(1, t.Uses)
+	t.Uses = max(1, t.Uses)
 	public, seed, err := auth.NewUserKey()
 	if err != nil {
 		return "", err
@@ -138,12 +145,6 @@ func (c *Core) Invite(ctx context.Context, t wire.Token) (string, error) {
 	c.enrolment.tokens[t.ID] = t
 	c.enrolment.mu.Unlock()
 	return auth.Token{ID: t.ID, Mesh: c.opt.Topology.Mesh, URL: c.opt.URL, JWT: jwt, Seed: seed, What: t.What, Name: t.Name}.Encode(), nil
-}
-
-func newTokenID() string {
-	var b [10]byte
-	_, _ = rand.Read(b[:]) // never fails, by its documentation
-	return "t" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 }
 
 // serveJoins answers JOINs one after the other until ctx ends.
@@ -202,6 +203,11 @@ func (e *enrolment) admit(token string, j *wire.Join, now time.Time) (*wire.Join
 	case e.used[token] >= t.Uses:
 		return nil, nil, wire.Errorf(wire.CodeTokenUsed, "token %s has been used", token).
 			WithHint("each host needs its own: mesh30k invite host")
+	}
+	if _, person := e.people[j.Host]; person || j.Host == auth.CoreName {
+		// Both would be answered under one inbox prefix.
+		return nil, nil, wire.Errorf(wire.CodeDuplicate, "%s is the name of a person or of the core", j.Host).
+			WithHint("choose another name with --host")
 	}
 	if key, taken := e.hosts[j.Host]; taken && key != j.Key {
 		return nil, nil, wire.Errorf(wire.CodeDuplicate, "a host named %s with another key is enrolled", j.Host).

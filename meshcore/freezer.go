@@ -156,9 +156,11 @@ func (c *Core) Freeze(ctx context.Context, order wire.FreezeOrder, progress func
 		return wire.FreezeResult{}, err
 	}
 	defer c.freezer.forget(w)
+	poll := time.NewTicker(viewInterval)
+	defer poll.Stop()
 	for {
 		result, over := c.freezer.result(w, order, len(c.opt.Topology.Sectors))
-		if over {
+		if over && c.shows(w) {
 			return result, nil
 		}
 		if progress != nil && result.Covered > 0 {
@@ -169,10 +171,27 @@ func (c *Core) Freeze(ctx context.Context, order wire.FreezeOrder, progress func
 		}
 		select {
 		case <-w.changed:
+		case <-poll.C: // the picture follows within its interval
 		case <-ctx.Done():
 			return result, nil
 		}
 	}
+}
+
+// shows reports whether the picture has the flags that the order set: what is
+// planned from now on sees them.
+func (c *Core) shows(w *freezeWait) bool {
+	view := c.View()
+	c.freezer.mu.Lock()
+	defer c.freezer.mu.Unlock()
+	for _, p := range w.sectors {
+		for cluster, rev := range p.Revs {
+			if b := view.Block(cluster); b == nil || b.Epoch == c.epoch && b.Rev < rev {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (f *freezer) forget(w *freezeWait) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -211,4 +212,38 @@ func (h *Home) Keyring() (*auth.Keyring, error) {
 			h.keyringPath(), k.Sectors(), k.Mesh(), len(h.Topology.Sectors), h.Topology.Mesh)
 	}
 	return k, nil
+}
+
+// DatabaseDir is where the projection and the trends lie.
+func (h *Home) DatabaseDir() string { return filepath.Join(h.Dir, "db") }
+
+// FindHome opens the mesh that was named; without a name the one whose core
+// runs, or the only one that there is.
+func FindHome(root, mesh string) (*Home, error) {
+	if mesh != "" {
+		return OpenHome(root, mesh)
+	}
+	cores, err := RunningCores(root)
+	if err != nil {
+		return nil, err
+	}
+	if len(cores) == 1 {
+		return OpenHome(root, cores[0].Mesh)
+	}
+	if len(cores) > 1 {
+		return nil, wire.Errorf(wire.CodeBadMessage, "the cores of %d meshes run here", len(cores)).WithHint("choose one with --mesh")
+	}
+	names, err := ListHomes(root)
+	if err != nil {
+		return nil, err
+	}
+	switch len(names) {
+	case 0:
+		return nil, wire.Errorf(wire.CodeUnreachable, "there is no mesh here yet").
+			WithHint("see one live: mesh30k demo; or make one: mesh30k init NAME")
+	case 1:
+		return OpenHome(root, names[0])
+	}
+	return nil, wire.Errorf(wire.CodeBadMessage, "no core runs, and there are %d meshes here: %s", len(names), strings.Join(names, ", ")).
+		WithHint("choose one with --mesh")
 }

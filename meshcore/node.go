@@ -57,8 +57,12 @@ type NodeOptions struct {
 	Serving func(core *Core, url string)
 }
 
-// retainInterval is how often what has expired is taken away.
-const retainInterval = 10 * time.Minute
+// What has expired is taken away every retainInterval; facts that do not stay
+// for ever stay for FactsAge, budget permitting.
+const (
+	retainInterval = 10 * time.Minute
+	FactsAge       = 30 * 24 * time.Hour
+)
 
 // RunNode runs a core node until ctx ends: lock, broker, facts, projection,
 // core, door. What is opened last is closed first, each after what feeds it.
@@ -87,7 +91,7 @@ func RunNode(ctx context.Context, o NodeOptions) error {
 		return err
 	}
 	defer nc.Close()
-	ledger, err := OpenLedger(ctx, nc, LedgerOptions{MaxBytes: o.MaxStore, MaxAge: 30 * 24 * time.Hour})
+	ledger, err := OpenLedger(ctx, nc, LedgerOptions{MaxBytes: o.MaxStore, MaxAge: FactsAge, Dir: o.Home.StreamDir()})
 	if err != nil {
 		return err
 	}
@@ -135,6 +139,10 @@ func (o *NodeOptions) serve(ctx context.Context, broker *Broker, keys *auth.Keyr
 	}
 	memory, err := projection.Memory(ctx)
 	if err != nil {
+		return err
+	}
+	// The core's first fact needs room, which a budget that is used up has not.
+	if err := o.retainOnce(ctx, time.Now(), projection, ledger); err != nil {
 		return err
 	}
 	core, err := NewCore(Options{
@@ -251,13 +259,21 @@ func (o *NodeOptions) retain(ctx context.Context, p Projection, ledger *Ledger) 
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			oldest, err := p.Retain(ctx, now)
-			if err == nil {
-				_, err = ledger.Retain(ctx, now, oldest)
-			}
-			if err != nil && ctx.Err() == nil {
+			if err := o.retainOnce(ctx, now, p, ledger); err != nil && ctx.Err() == nil {
 				o.Log.Error("what has expired could not be taken away", "err", err)
 			}
 		}
 	}
+}
+
+func (o *NodeOptions) retainOnce(ctx context.Context, now time.Time, p Projection, ledger *Ledger) error {
+	oldest, err := p.Retain(ctx, now)
+	if err != nil {
+		return err
+	}
+	kept, err := ledger.Retain(ctx, now, oldest)
+	if err == nil && kept.Held {
+		o.Log.Warn("the disk budget of the facts is too small for the operations that are open", "budget", o.MaxStore)
+	}
+	return err
 }

@@ -182,7 +182,7 @@ func (o *operations) state(op *operation) (done, final bool, p wire.Progress) {
 	t := op.tally
 	p = wire.Progress{
 		Header: wire.Head(wire.TypeProgress), Operation: op.ID, States: t.States(),
-		Done: t.Received(), Total: op.Addressed.Len(),
+		Done: t.Received(), Total: t.Addressed(),
 	}
 	if op.RequireAck {
 		p.Done = t.Acknowledged()
@@ -194,10 +194,18 @@ func (o *operations) result(op *operation, why string) wire.BroadcastResult {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := op.tally
+	states := t.States()
+	pending := map[string]int{}
+	if n := states[wire.Frozen.String()]; n > 0 {
+		pending["frozen"] = n
+	}
+	if n := op.Targets.Len() - t.Addressed() - pending["frozen"]; n > 0 {
+		pending["class F"] = n
+	}
 	return wire.BroadcastResult{
-		Operation: op.ID, Selected: op.Targets.Len(), Addressed: op.Addressed.Len(),
+		Operation: op.ID, Selected: op.Targets.Len(), Addressed: t.Addressed(),
 		Received: t.Received(), Acknowledged: t.Acknowledged(),
-		States: t.States(), WorkedAgain: t.WorkedAgain(), Why: why,
+		States: states, Pending: pending, WorkedAgain: t.WorkedAgain(), Why: why,
 		DurationMS: float64(time.Since(op.Started)) / float64(time.Millisecond), Settled: t.Settled(),
 	}
 }

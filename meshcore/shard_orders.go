@@ -80,6 +80,7 @@ type freezing struct {
 	order    wire.FreezeOrder
 	covered  wire.Bits // agents whose flag the order set
 	released int       // messages that were FROZEN before it
+	revs     map[wire.Address]uint64
 	told     wire.FreezeProgress
 	since    time.Time
 }
@@ -103,7 +104,29 @@ func (s *shard) onFreezeOrder(order wire.FreezeOrder, now time.Time) {
 	f.released = s.freezeDeliveries(before, after, now)
 	s.freeze[order.Seq] = f
 	s.tellHosts(order)
+	if !sameBits(before, after) {
+		f.revs = s.showNow(now)
+	}
 	s.flushSoon()
+}
+
+// showNow publishes the sector's blocks without waiting for their second: who
+// has just frozen agents must not plan on a picture in which they are not.
+func (s *shard) showNow(now time.Time) map[wire.Address]uint64 {
+	revs := map[wire.Address]uint64{}
+	for _, b := range s.reg.AllBlocks(now) {
+		s.publish(wire.SubjectRegistry(b.Cluster), b)
+		revs[b.Cluster] = b.Rev
+	}
+	return revs
+}
+
+func sameBits(a, b wire.Bits) bool {
+	a, b = a.Clone(), b.Clone()
+	added := b.Clone()
+	added.AndNot(a)
+	a.AndNot(b)
+	return a.Empty() && added.Empty()
 }
 
 // coveredBy is whose flag the order set: those it freezes, or those it thaws.
@@ -196,7 +219,7 @@ func (s *shard) flushFreezes(now time.Time) {
 
 // freezeProgress asks for each host of a covered agent: does it obey?
 func (s *shard) freezeProgress(f *freezing) wire.FreezeProgress {
-	p := wire.FreezeProgress{Seq: f.order.Seq, Covered: f.covered.Len(), Released: f.released, StoppedAt: f.order.At}
+	p := wire.FreezeProgress{Seq: f.order.Seq, Covered: f.covered.Len(), Released: f.released, StoppedAt: f.order.At, Revs: f.revs}
 	silent := map[string]bool{}
 	counted := map[*hostTalk]bool{}
 	for n := range f.covered.All() {

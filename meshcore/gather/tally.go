@@ -49,11 +49,16 @@ func (t *Tally) Codes() map[wire.Code]int {
 
 // Received is how many of the addressed have the message: RECEIVED or beyond.
 // A host that refused it had it; what EXPIRED may never have arrived.
-func (t *Tally) Received() int { return t.addressed.Len() - t.Missing(false).Len() }
+func (t *Tally) Received() int { return t.Addressed() - t.Missing(false).Len() }
+
+// Addressed is how many deliveries a verdict is about: those of the addressed,
+// without the ones that are FROZEN now. Who is frozen while an operation goes on
+// is not waited for and not a miss (rulings: Addressed); the message is kept.
+func (t *Tally) Addressed() int { return t.addressedBut().Len() }
 
 // Acknowledged is how many of the addressed have answered with a result, WORKED
 // or CONFLICT: a refusal is a miss (rulings).
-func (t *Tally) Acknowledged() int { return t.addressed.Len() - t.Missing(true).Len() }
+func (t *Tally) Acknowledged() int { return t.Addressed() - t.Missing(true).Len() }
 
 // WorkedAgain is how many of the targets worked the message once more, after a kill.
 func (t *Tally) WorkedAgain() (n int) {
@@ -92,10 +97,12 @@ func (t *Tally) Settled() bool {
 	return true
 }
 
-// addressedBut are the addressed who are in none of the given states.
+// addressedBut are the addressed who are in none of the given states, and not
+// FROZEN.
 func (t *Tally) addressedBut(in ...wire.DeliveryState) (rest wire.Targets) {
 	for _, set := range t.addressed {
 		left := set.Agents.Clone()
+		left.AndNot(t.sectors[set.Sector].States[wire.Frozen])
 		for _, state := range in {
 			left.AndNot(t.sectors[set.Sector].States[state])
 		}

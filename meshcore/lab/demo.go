@@ -2,7 +2,10 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 	"time"
 
 	"mesh30k/agentd/fleet"
@@ -33,11 +36,15 @@ type DemoFigures struct {
 // rounds of summaries.
 const settleWait = 15 * time.Second
 
-// MeasureDemo lets a mesh whose processes have been started live for a while
-// once all n agents are active, ends it, and returns what was seen.
-func (m *Mesh) MeasureDemo(ctx context.Context, n int, started time.Time, life time.Duration) (DemoFigures, error) {
-	var f DemoFigures
-	active, err := m.AwaitActive(ctx, n)
+// Demo starts a mesh, lets it live for a while once all agents are active, ends
+// it, and returns what was seen.
+func (m *Mesh) Demo(ctx context.Context, life time.Duration) (f DemoFigures, err error) {
+	defer func() { err = errors.Join(err, m.End()) }()
+	started := time.Now()
+	if err := m.Start(ctx); err != nil {
+		return f, err
+	}
+	active, err := m.AwaitActive(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -87,7 +94,7 @@ func (m *Mesh) MeasureDemo(ctx context.Context, n int, started time.Time, life t
 	f.HeartbeatsFolded = folded - sent0.Beats
 	f.MissedHeartbeats = missed - active.Stats.Counters.BeatsMissed
 	f.Crashes, f.Returns = sent1.Crashes-sent0.Crashes, sent1.Returns-sent0.Returns
-	return f, m.Core.End(30 * time.Second)
+	return f, nil
 }
 
 func (m *Mesh) measure() (core, fleet Usage, err error) {
@@ -131,4 +138,19 @@ func (m *Mesh) settled(ctx context.Context, sent uint64) (folded, missed uint64,
 			return s.Stats.Counters.Beats, s.Stats.Counters.BeatsMissed, nil
 		}
 	}
+}
+
+// Table is the figures for people.
+func (f DemoFigures) Table() string {
+	var text strings.Builder
+	v := reflect.ValueOf(f)
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("json")
+		if x, ok := v.Field(i).Interface().(float64); ok {
+			fmt.Fprintf(&text, "%-32s %12.1f\n", name, x)
+			continue
+		}
+		fmt.Fprintf(&text, "%-32s %12v\n", name, v.Field(i).Interface())
+	}
+	return text.String()
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -14,19 +17,12 @@ import (
 	"mesh30k/meshcore/wire"
 )
 
-// Say carries out a command, such as "freeze sector=7", as the orchestrator
-// types it after ':'; confirmations are given.
-type Say func(ctx context.Context, command string) (wire.Outcome, error)
-
 // FreezeBench says how a mesh is frozen and thawed.
 type FreezeBench struct {
-	Agents     int
 	Broadcasts int  // messages to everybody that are kept while all is frozen
 	Kill       bool // kill core and fleet with -9 while all is frozen, and start them again
-	StartFleet func(ctx context.Context, m *Mesh, first bool) error
 	Home       *meshcore.Home
-	Say        Say
-	Talk       func(format string, args ...any)
+	Talk       io.Writer // what is being done
 }
 
 // FreezeFigures are what a freeze came to.
@@ -43,23 +39,30 @@ type FreezeFigures struct {
 	ThawToWorkedMS  float64 `json:"thaw_to_worked_ms"`
 }
 
-// Run freezes a mesh under load, sends it messages, kills it if asked to, thaws
-// it and holds the stored facts against what was sent.
-func (b *FreezeBench) Run(ctx context.Context, m *Mesh) (f FreezeFigures, err error) {
-	defer func() { err = errors.Join(err, m.End()) }()
-	if _, err := m.StartCore(ctx); err != nil {
+// Run measures; see [FreezeFigures].
+func (b *FreezeBench) Run(ctx context.Context, m *Mesh) (map[string]float64, error) {
+	f, err := b.measure(ctx, m)
+	if err = errors.Join(err, m.End()); err != nil {
+		return nil, err
+	}
+	return numbers(f), nil
+}
+
+func (b *FreezeBench) say(format string, args ...any) { fmt.Fprintf(b.Talk, format+"\n", args...) }
+
+// measure freezes a mesh under load, sends it messages, kills it if asked to,
+// thaws it and holds the stored facts against what was sent.
+func (b *FreezeBench) measure(ctx context.Context, m *Mesh) (f FreezeFigures, err error) {
+	if err := m.Start(ctx); err != nil {
 		return f, err
 	}
-	if err := b.StartFleet(ctx, m, true); err != nil {
+	b.say("waiting for %d agents", m.Agents)
+	if _, err := m.AwaitActive(ctx); err != nil {
 		return f, err
 	}
-	b.Talk("waiting for %d agents", b.Agents)
-	if _, err := m.AwaitActive(ctx, b.Agents); err != nil {
-		return f, err
-	}
-	f.Agents = b.Agents
+	f.Agents = m.Agents
 	// Something is under way when the freeze comes.
-	if _, err := b.Say(ctx, `broadcast "before the freeze" --ttl 10m`); err != nil {
+	if _, err := m.Say(ctx, `broadcast "before the freeze" --ttl 10m`); err != nil {
 		return f, err
 	}
 	if err := b.freeze(ctx, m, &f); err != nil {
@@ -71,7 +74,7 @@ func (b *FreezeBench) Run(ctx context.Context, m *Mesh) (f FreezeFigures, err er
 	}
 	kept := map[string]bool{}
 	for i := range b.Broadcasts {
-		out, err := b.Say(ctx, fmt.Sprintf(`broadcast "kept %d" --ttl 10m`, i+1))
+		out, err := m.Say(ctx, fmt.Sprintf(`broadcast "kept %d" --ttl 10m`, i+1))
 		if err != nil {
 			return f, err
 		}
@@ -92,8 +95,8 @@ func (b *FreezeBench) Run(ctx context.Context, m *Mesh) (f FreezeFigures, err er
 }
 
 func (b *FreezeBench) freeze(ctx context.Context, m *Mesh, f *FreezeFigures) error {
-	b.Talk("freezing")
-	out, err := b.Say(ctx, "freeze mesh --reason bench")
+	b.say("freezing")
+	out, err := m.Say(ctx, "freeze mesh --reason bench")
 	if err != nil {
 		return err
 	}
@@ -101,8 +104,8 @@ func (b *FreezeBench) freeze(ctx context.Context, m *Mesh, f *FreezeFigures) err
 	if err := json.Unmarshal(out.Data, &r); err != nil {
 		return err
 	}
-	if r.Stopped != b.Agents {
-		return fmt.Errorf("only %d of %d agents have stopped: %s", r.Stopped, b.Agents, out.Text)
+	if r.Stopped != m.Agents {
+		return fmt.Errorf("only %d of %d agents have stopped: %s", r.Stopped, m.Agents, out.Text)
 	}
 	f.LastStopMS, f.InHand = r.LastStopMS, r.InHand
 	return nil
@@ -125,16 +128,13 @@ func (b *FreezeBench) endFrozen(ctx context.Context, m *Mesh, f *FreezeFigures, 
 	if !b.Kill {
 		return nil
 	}
-	b.Talk("killing fleet and core with -9")
+	b.say("killing fleet and core with -9")
 	m.Fleet.Kill()
 	m.Core.Kill()
-	if _, err := m.StartCore(ctx); err != nil {
+	if err := m.Start(ctx); err != nil {
 		return err
 	}
-	if err := b.StartFleet(ctx, m, false); err != nil {
-		return err
-	}
-	s, err := m.AwaitActive(ctx, b.Agents)
+	s, err := m.AwaitActive(ctx)
 	if err != nil {
 		return err
 	}
@@ -148,13 +148,13 @@ func (b *FreezeBench) endFrozen(ctx context.Context, m *Mesh, f *FreezeFigures, 
 }
 
 func (b *FreezeBench) thaw(ctx context.Context, m *Mesh, f *FreezeFigures, kept map[string]bool) error {
-	b.Talk("thawing")
+	b.say("thawing")
 	start := time.Now()
-	if _, err := b.Say(ctx, "thaw mesh --reason bench"); err != nil {
+	if _, err := m.Say(ctx, "thaw mesh --reason bench"); err != nil {
 		return err
 	}
 	for {
-		out, err := b.Say(ctx, "list --what operations --limit 100")
+		out, err := m.Say(ctx, "list --what operations --limit 100")
 		if err != nil {
 			return err
 		}
@@ -229,4 +229,19 @@ func (b *FreezeBench) countFacts(ctx context.Context, f *FreezeFigures, kept map
 	})
 	f.WorkedOnce, f.WorkedAgain, f.Lost = worked-again, again, f.Kept-worked
 	return err
+}
+
+// numbers are the numeric members of a struct by their names in JSON, without
+// those that are left out when zero.
+func numbers(f any) map[string]float64 {
+	figures := map[string]float64{}
+	v := reflect.ValueOf(f)
+	for i := range v.NumField() {
+		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if options == "omitempty" && v.Field(i).IsZero() {
+			continue
+		}
+		figures[name] = v.Field(i).Convert(reflect.TypeFor[float64]()).Float()
+	}
+	return figures
 }

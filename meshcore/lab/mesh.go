@@ -4,21 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"sync"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"mesh30k/meshcore/wire"
 )
 
+// Say carries out a command, such as "freeze sector=7", as the orchestrator
+// types it after ':'; confirmations are given.
+type Say func(ctx context.Context, command string) (wire.Outcome, error)
+
 // Mesh is a mesh of real processes: a core and a fleet, children of this one.
 type Mesh struct {
-	Exe    string                                    // the program
-	Name   string                                    // of the mesh, whose home exists
-	Args   []string                                  // global flags of every child
-	Invite func(ctx context.Context) (string, error) // makes a token for the fleet, once the core runs
-	Talk   io.Writer                                 // what the children say; nil: kept for errors only
-	Core   *Process
-	Fleet  *Process
+	Exe       string   // the program
+	Name      string   // of the mesh, whose home exists
+	Agents    int      // of the fleet
+	Args      []string // global flags of every child
+	FleetArgs []string
+	State     string // folder of the fleet's identity and journals
+	Say       Say
+
+	mu    sync.Mutex
+	ended bool
+	Core  *Process
+	Fleet *Process
 }
 
 // CoreStatus is what a core child says of itself each second.
@@ -27,41 +41,66 @@ type CoreStatus struct {
 	Stats wire.GlobalStats `json:"stats"`
 }
 
+// Start starts core and fleet; ctx bounds only the starting.
+func (m *Mesh) Start(ctx context.Context) error {
+	if err := m.StartCore(ctx); err != nil {
+		return err
+	}
+	return m.StartFleet(ctx)
+}
+
 // StartCore starts the core and waits until it serves.
-func (m *Mesh) StartCore(ctx context.Context, args ...string) (CoreStatus, error) {
-	var ready CoreStatus
-	p, err := Start("core", m.Talk, m.Exe, append(append([]string{"core", "--mesh", m.Name}, m.Args...), args...)...)
+func (m *Mesh) StartCore(ctx context.Context) error {
+	p, err := m.start("core", "core")
 	if err != nil {
-		return ready, err
+		return err
 	}
 	m.Core = p
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	return ready, p.Status(ctx, &ready)
+	var ready CoreStatus
+	return p.Status(ctx, &ready)
 }
 
-// StartFleet starts a fleet that joins with a fresh token, or goes on with the
-// identity in its state folder.
-func (m *Mesh) StartFleet(ctx context.Context, args ...string) error {
-	all := append([]string{"fleet", "--mesh", m.Name}, m.Args...)
-	if m.Invite != nil {
-		token, err := m.Invite(ctx)
+// start starts a child, unless the mesh has been ended meanwhile.
+func (m *Mesh) start(name string, args ...string) (*Process, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended {
+		return nil, ErrEnded
+	}
+	args = append(append(args, "--mesh", m.Name), m.Args...)
+	return Start(name, nil, m.Exe, args...)
+}
+
+// StartFleet starts the fleet: with a fresh token the first time, afterwards
+// with the identity in its state folder.
+func (m *Mesh) StartFleet(ctx context.Context) error {
+	args := append([]string{"fleet", "--state", m.State, "--agents", strconv.Itoa(m.Agents)}, m.FleetArgs...)
+	if _, err := os.Stat(m.State); errors.Is(err, fs.ErrNotExist) {
+		out, err := m.Say(ctx, "invite")
 		if err != nil {
 			return fmt.Errorf("inviting the fleet: %w", err)
 		}
-		all = append(all, "--join", token)
+		var invitation struct {
+			Join string `json:"join"`
+		}
+		if err := json.Unmarshal(out.Data, &invitation); err != nil {
+			return fmt.Errorf("inviting the fleet: %w", err)
+		}
+		args = append(args, "--join", invitation.Join)
 	}
 	var err error
-	m.Fleet, err = Start("fleet", m.Talk, m.Exe, append(all, args...)...)
+	m.Fleet, err = m.start("fleet", args...)
 	return err
 }
 
 // ErrEnded is that of a child which should have lived on.
 var ErrEnded = errors.New("a process of the mesh has ended")
 
-// AwaitActive waits until n agents are enrolled and all of them active, as the
-// core says.
-func (m *Mesh) AwaitActive(ctx context.Context, n int) (CoreStatus, error) {
+// AwaitActive waits until all agents are enrolled and active, as the core says.
+func (m *Mesh) AwaitActive(ctx context.Context) (CoreStatus, error) {
+	n := m.Agents
 	for {
 		var s CoreStatus
 		if err := m.Core.Next(ctx, &s); err != nil {
@@ -80,8 +119,12 @@ func (m *Mesh) AwaitActive(ctx context.Context, n int) (CoreStatus, error) {
 	}
 }
 
-// End ends the fleet, then the core, each in order.
+// End ends the fleet, then the core, each in order. Nothing can be started
+// afterwards.
 func (m *Mesh) End() error {
+	m.mu.Lock()
+	m.ended = true
+	m.mu.Unlock()
 	var errs []error
 	for _, p := range []*Process{m.Fleet, m.Core} {
 		if p != nil {

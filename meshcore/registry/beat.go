@@ -64,6 +64,9 @@ func (s *Sector) fold(now time.Time, c *cluster, hb *wire.Heartbeat, b *wire.Bea
 	if r.State == wire.Offline {
 		res.Heard = append(res.Heard, r.AgentID)
 	}
+	if a.index > 0 && b.ContextHash == c.rows[a.index-1].ContextHash {
+		b.ContextHash = c.rows[a.index-1].ContextHash // one copy of what neighbours share
+	}
 	measure(r, hb, b)
 	r.LastHeartbeat = now.UTC()
 	derive(r)

@@ -55,9 +55,9 @@ func (s *Sector) enrol(e *wire.Enrolled) (*cluster, error) {
 	a := &agent{in: c, index: i}
 	if taken {
 		s.forget(c.agents[i])
-		c.rows[i], c.agents[i] = newRow(e), a
+		c.rows[i], c.agents[i] = s.newRow(e), a
 	} else {
-		c.rows = slices.Insert(c.rows, i, newRow(e))
+		c.rows = slices.Insert(c.rows, i, s.newRow(e))
 		c.agents = slices.Insert(c.agents, i, a)
 		for k := i + 1; k < len(c.agents); k++ {
 			c.agents[k].index = k
@@ -82,7 +82,7 @@ func (s *Sector) enrolAgain(a *agent, e *wire.Enrolled) error {
 	r = a.row()
 	a.in.leave(r.Host)
 	a.in.join(e.Host)
-	describe(r, e)
+	s.describe(r, e)
 	return nil
 }
 
@@ -111,13 +111,15 @@ func (c *cluster) leave(host string) {
 }
 
 // newRow is the row of an agent that has not been heard yet.
-func newRow(e *wire.Enrolled) wire.AgentImpedance {
+func (s *Sector) newRow(e *wire.Enrolled) wire.AgentImpedance {
 	r := wire.AgentImpedance{AgentID: e.AgentID, Address: e.Address, Ordinal: e.Ordinal, State: wire.Offline}
-	describe(&r, e)
+	s.describe(&r, e)
 	return r
 }
 
-func describe(r *wire.AgentImpedance, e *wire.Enrolled) {
+// describe takes over what an agent brought along.
+func (s *Sector) describe(r *wire.AgentImpedance, e *wire.Enrolled) {
 	r.Class, r.Host, r.Sim = e.Class, e.Host, e.Sim
 	r.Capabilities, r.Hold, r.Labels = e.Capabilities, e.Hold, e.Labels
+	s.strings.share(r, &wire.AgentImpedance{})
 }

@@ -18,6 +18,7 @@ type Sector struct {
 	byID      map[string]*agent
 	byOrdinal []*agent // nil where the agent has been replaced
 	freezes   *FreezeLog
+	strings   interner
 	counters  wire.ShardCounters
 }
 
@@ -69,7 +70,7 @@ func (c *cluster) find(seat int) (int, bool) {
 // epoch must be higher than that of any earlier Sector of the same number, so
 // that replicas take its blocks for newer.
 func NewSector(n int, topo *wire.Topology, epoch uint64) *Sector {
-	s := &Sector{number: n, topo: topo, epoch: epoch, byID: map[string]*agent{}}
+	s := &Sector{number: n, topo: topo, epoch: epoch, byID: map[string]*agent{}, strings: newInterner()}
 	for i := range topo.Sectors[n-1].Clusters {
 		s.clusters = append(s.clusters, &cluster{
 			address: wire.Address{Sector: n, Cluster: i + 1},
