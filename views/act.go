@@ -17,7 +17,8 @@ import (
 type job struct {
 	name   string
 	latest atomic.Pointer[wire.Progress]
-	page   bool // its answer may be long: it was asked for on the command line
+	read   bool // it changes nothing: its answer is what was asked for
+	page   bool // it was asked for on the command line: its answer may be long
 }
 
 type (
@@ -44,7 +45,7 @@ type (
 func (m *model) act(a console.Action, page bool) tea.Cmd {
 	e := console.EntryOf(a)
 	if e.Risk == console.Read {
-		return m.run(&job{name: e.Name, page: page}, func(*job) (wire.Outcome, error) { return m.actions.Read(m.ctx, a) })
+		return m.run(&job{name: e.Name, read: true, page: page}, func(*job) (wire.Outcome, error) { return m.actions.Read(m.ctx, a) })
 	}
 	if m.readOnly {
 		m.say(warn, e.Name+": this console is read-only")
@@ -173,7 +174,8 @@ func (m *model) takeOutcome(msg doneMsg) tea.Cmd {
 		text = string(msg.out.Verdict)
 	}
 	short := glyph + " " + strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", " · ")), " ")
-	if msg.job.page && cells(short) > m.w-2 {
+	lines := strings.Contains(text, "\n")
+	if msg.job.page && (cells(short) > m.w-2 || msg.job.read && lines) {
 		m.touched++
 		m.say(k, "")
 		return m.push(newPage(msg.job.name, text))

@@ -141,6 +141,8 @@ func TestTheCommandLine(t *testing.T) {
 	s.Press("esc")
 	s.actions.answer = "Agents 29,952 / 30,000 active\nMode FULL"
 	s.Press(":").Type("status").Press("enter").Sees("Agents 29,952", "Mode FULL").Press("esc").Sees("sectors by")
+	s.actions.answer = "Agents 1\nMode X" // short enough for the status line, but it was asked for
+	s.Press(":").Type("status").Press("enter").Sees("│ Mode X").Press("esc")
 	s.Press(":").Type("explode").Press("enter").Sees("✗")
 	s.Press(":", "up").Sees(":explode").Press("up").Sees(":status").Press("down", "down").SeesNot(":explode", ":status")
 	s.ExecutedNothing()
@@ -189,6 +191,8 @@ func TestTextOfAgentsCannotTouchTheScreen(t *testing.T) {
 func TestWhatWasSaidMakesRoomAfterAWhile(t *testing.T) {
 	s := openScreen(t, 60, 15).Press("f").Wait(time.Second).Type("300").Press("enter").Sees("✓ FROZEN").SeesNot("? help")
 	s.Press("down").Sees("✓ FROZEN").Wait(11 * time.Second).SeesNot("FROZEN").Sees("? help")
+	s.actions.answer = "Agents 1\nMode X" // short enough for the status line, but it was asked for
+	s.Press(":").Type("status").Press("enter").Sees("│ Mode X").Press("esc")
 	s.Press(":").Type("explode").Press("enter").Sees("✗").Wait(time.Minute).Sees("✗").Press("down").SeesNot("✗")
 }
 
