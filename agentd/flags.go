@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"mesh30k/meshcore/auth"
 	"mesh30k/meshcore/wire"
 )
 
@@ -170,24 +169,31 @@ func (f *flags) identity(ctx context.Context, log *slog.Logger) (*Identity, stri
 		}
 		return id, dir, stillValid(id)
 	}
-	token, err := auth.ParseToken(f.join)
+	mesh, err := TokenMesh(f.join)
 	if err != nil {
-		return nil, "", usageError{err}
+		return nil, "", err
 	}
-	if f.mesh != "" && f.mesh != token.Mesh {
-		return nil, "", usagef("the token is of mesh %s, not of %s", token.Mesh, f.mesh)
+	if f.mesh != "" && f.mesh != mesh {
+		return nil, "", usagef("the token is of mesh %s, not of %s", mesh, f.mesh)
 	}
 	if f.host == "" {
 		f.host = hostName()
 	}
-	dir := filepath.Join(f.state, token.Mesh, f.host)
+	dir := filepath.Join(f.state, mesh, f.host)
 	if id, err := LoadIdentity(dir); err == nil && stillValid(id) == nil {
 		log.Info("this host has joined before; the token is not needed and was not used", "host", id.Host, "mesh", id.Mesh)
 		return id, dir, nil
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, "", err
 	}
-	id, err := f.joinWith(ctx, token, dir)
+	class, err := wire.ParseClass(f.class)
+	if err != nil {
+		return nil, "", usagef("--class: %w: a host that joins says what its agents are", err)
+	}
+	id, err := Enlist(ctx, f.join, f.url, dir, wire.Join{
+		Host: f.host, Labels: f.labels,
+		Agents: []wire.AgentSpec{{Class: class, Count: f.count, Capabilities: f.capabilities}},
+	})
 	return id, dir, err
 }
 
@@ -197,30 +203,6 @@ func stillValid(id *Identity) error {
 		return usagef("host %s's place in mesh %s expired on %s: start it with a new --join TOKEN", id.Host, id.Mesh, e.Format(time.DateOnly))
 	}
 	return nil
-}
-
-// joinWith spends the token and keeps what it bought.
-func (f *flags) joinWith(ctx context.Context, token auth.Token, dir string) (*Identity, error) {
-	class, err := wire.ParseClass(f.class)
-	if err != nil {
-		return nil, usagef("--class: %w: a host that joins says what its agents are", err)
-	}
-	if f.url != "" {
-		token.URL = f.url
-	}
-	public, seed, err := auth.NewUserKey()
-	if err != nil {
-		return nil, err
-	}
-	joined, err := Join(ctx, token, wire.Join{
-		Mesh: token.Mesh, Host: f.host, Key: public, Labels: f.labels,
-		Agents: []wire.AgentSpec{{Class: class, Count: f.count, Capabilities: f.capabilities}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	id := &Identity{Mesh: joined.Mesh, Host: joined.Host, URL: token.URL, CA: token.CA, Seed: seed, Grants: joined.Grants}
-	return id, id.Save(dir)
 }
 
 // hostName is the machine's name as the mesh spells names.
