@@ -29,6 +29,7 @@ type (
 		err    error
 		page   bool
 		again  bool // it replaces a plan that was stale
+		turn   int  // which request it answers
 	}
 	// progressMsg has the status line look at a job.
 	progressMsg struct{ job *job }
@@ -54,11 +55,14 @@ func (m *model) act(a console.Action, page bool) tea.Cmd {
 	return m.plan(a, page, false)
 }
 
+// plan asks the core what a change would do.
 func (m *model) plan(a console.Action, page, again bool) tea.Cmd {
 	m.say(muted, "planning "+console.EntryOf(a).Name+" …")
+	m.planned++
+	turn := m.planned
 	return func() tea.Msg {
 		plan, err := m.actions.Plan(m.ctx, a)
-		return plannedMsg{a, plan, err, page, again}
+		return plannedMsg{a, plan, err, page, again, turn}
 	}
 }
 
@@ -77,8 +81,12 @@ func (m *model) onSubject(make func(wire.Selector) console.Action) tea.Cmd {
 	return m.act(make(target), false)
 }
 
-// takePlan shows the card, or keeps it back while the person types elsewhere.
+// takePlan shows the card, or keeps it back while the person types elsewhere. Only
+// the plan that was asked for last counts: no card takes another's place.
 func (m *model) takePlan(msg plannedMsg) tea.Cmd {
+	if msg.turn != m.planned {
+		return nil
+	}
 	if msg.err != nil {
 		m.say(bad, failure(msg.err))
 		return nil

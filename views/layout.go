@@ -6,6 +6,15 @@ const (
 	minHeight = 15
 )
 
+// What parts of the screen want.
+const (
+	wideFrom   = 100 // columns from which the summary stands beside the pane
+	roomyFrom  = 18  // rows from which anything stands below it
+	sideLow    = 9   // rows of a summary that stands below
+	paneLeast  = 12  // rows that a pane with a summary below it keeps: the map of 100 sectors
+	cardLeaves = 5   // rows that a card leaves to the pane
+)
+
 // rect is a part of the screen.
 type rect struct{ x, y, w, h int }
 
@@ -21,7 +30,7 @@ type layout struct {
 	footer             int // rows
 }
 
-// arrange lays the screen out and tells the pane on top its size.
+// arrange lays the screen out and tells its parts their sizes.
 func (m *model) arrange() {
 	if m.w < minWidth || m.h < minHeight {
 		return
@@ -37,8 +46,8 @@ func (m *model) arrange() {
 	m.top().setSize(m.layout.main.w, m.layout.main.h)
 }
 
-// cardRoom is how many rows a card may take: the pane on top keeps five.
-func (m *model) cardRoom() int { return m.h - 1 - footerRows(m.h) - 5 }
+// cardRoom is how many rows a card may take.
+func (m *model) cardRoom() int { return m.h - 1 - footerRows(m.h) - cardLeaves }
 
 func footerRows(h int) int {
 	if h < 20 {
@@ -51,33 +60,48 @@ func lay(w, h, card int, top pane) layout {
 	l := layout{card: card, footer: footerRows(h)}
 	body := h - 1 - l.footer - card
 	l.main = rect{0, 1, w, body}
-	beside := w >= 100
-	if beside {
-		l.main.w = w - min(52, max(28, w-92))
+	if w < wideFrom {
+		l.narrow(top.plan(w, body), body)
+		return l
 	}
 	feed := min(max(5, body/4), 14)
-	wants := top.plan(l.main.w, body-feed)
-	if !wants.side {
-		l.main.w = w
-	} else if beside {
-		l.side = rect{l.main.w, 1, w - l.main.w, body}
+	beside := w - min(52, max(28, w-92))
+	wants := top.plan(beside, body-feed)
+	if wants.side {
+		l.main.w = beside
 	}
-	if wants.events && body >= 18 && (beside || !wants.side) {
-		l.main.h = min(wants.rows, body-feed)
+	if wants.events && body >= roomyFrom {
+		// A map that needs less leaves more to the feed, at most half.
+		l.main.h = max(min(wants.rows, body-feed), body/2)
 		l.events = rect{0, 1 + l.main.h, w, body - l.main.h}
-		if l.events.h > body/2 { // more feed than half is not worth more than the map
-			l.main.h = max(l.main.h, body/2)
-			l.events = rect{0, 1 + l.main.h, w, body - l.main.h}
-		}
-		l.side.h = min(l.side.h, l.main.h)
 	}
-	if wants.side && !beside && body >= 18 {
-		l.main.h = max(12, min(wants.rows, body-9))
-		l.side = rect{0, 1 + l.main.h, w, body - l.main.h}
-		if l.side.h >= 16 && wants.events {
-			l.events = rect{0, l.side.y + 9, w, l.side.h - 9}
-			l.side.h = 9
-		}
+	if wants.side {
+		l.side = rect{beside, 1, w - beside, l.main.h}
 	}
 	return l
+}
+
+// narrow puts below the pane what does not fit beside it.
+func (l *layout) narrow(wants share, body int) {
+	if body < roomyFrom {
+		return
+	}
+	switch {
+	case wants.side:
+		l.main.h = max(paneLeast, min(wants.rows, body-sideLow))
+	case wants.events:
+		l.main.h = body - min(max(5, body/4), 14)
+	default:
+		return
+	}
+	below := rect{0, 1 + l.main.h, l.main.w, body - l.main.h}
+	switch {
+	case !wants.side:
+		l.events = below
+	case wants.events && below.h >= sideLow+7:
+		l.side = rect{below.x, below.y, below.w, sideLow}
+		l.events = rect{below.x, below.y + sideLow, below.w, below.h - sideLow}
+	default:
+		l.side = below
+	}
 }

@@ -36,6 +36,7 @@ type model struct {
 
 	prompt     *prompt
 	card       *card
+	planned    int   // plans that were asked for
 	held       *card // waits until the prompt is closed: a card never takes keys that were meant for it
 	armed      time.Time
 	status     status

@@ -19,7 +19,6 @@ const linesKept = 100
 // prompt is the line that a person types into: a command after ":", a filter
 // after "/".
 type prompt struct {
-	mark   string
 	input  textinput.Model
 	table  *table   // filter: that is filtered
 	choice []string // completions of the last word
@@ -35,7 +34,7 @@ type completedMsg struct {
 }
 
 func newPrompt(mark, value string) *prompt {
-	p := &prompt{mark: mark, input: textinput.New()}
+	p := &prompt{input: textinput.New()}
 	p.input.Prompt = mark
 	p.input.CharLimit = 4096
 	p.input.SetStyles(textinput.Styles{}) // the terminal's own colours, NO_COLOR or not

@@ -70,6 +70,11 @@ func TestAStalePlanIsShownAnew(t *testing.T) {
 	s.Wait(time.Second).Type("300").Press("enter").Executed("freeze sector=1")
 }
 
+func TestOnlyTheLastOfTwoPlansIsShown(t *testing.T) {
+	s := openScreen(t, 120, 40).Hold().Press("f", "right", "f").Release()
+	s.Sees("Plan: freeze sector=2").Wait(time.Second).Type("300").Press("enter").Executed("freeze sector=2").SeesNot("[esc cancel]")
+}
+
 func TestUndo(t *testing.T) {
 	openScreen(t, 120, 40).Press("u").Sees("take back your freeze of sector=31").Wait(time.Second).Type("300").Press("enter").Executed("undo")
 }
