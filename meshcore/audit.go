@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"mesh30k/meshcore/wire"
 )
 
@@ -29,15 +31,11 @@ func (a *Auditor) Audit(ctx context.Context, e wire.AuditEntry) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e = wire.ChainAudit(a.head, e)
-	text := fmt.Sprintf("%s: %s %s", e.Person, e.Step, e.Verdict)
-	if e.Reason != "" {
-		text += ", " + wire.Clean(e.Reason)
-	}
 	if a.broken != nil {
 		return a.broken
 	}
 	if _, err := a.facts.Append(ctx, wire.Fact{
-		At: time.Now(), Kind: wire.FactAudit, Actor: e.Person, Text: text, Data: encodeData(e),
+		At: time.Now(), Kind: wire.FactAudit, Actor: e.Person, Text: auditText(&e), Data: encodeData(e),
 	}); err != nil {
 		err = fmt.Errorf("the audit entry is not durable, so nothing is done: %w", err)
 		if errors.Is(err, ErrUncertain) {
@@ -48,4 +46,22 @@ func (a *Auditor) Audit(ctx context.Context, e wire.AuditEntry) error {
 	}
 	a.head = e.Hash
 	return nil
+}
+
+// auditText is an entry in a line: "cecilia, execute freeze sector=7: done".
+func auditText(e *wire.AuditEntry) string {
+	var action struct {
+		Name   string `json:"action"`
+		Target string `json:"target"`
+	}
+	_ = json.Unmarshal(e.Action, &action) // what cannot be read was refused, and is said so
+	text := fmt.Sprintf("%s, %s %s", e.Person, e.Step, action.Name)
+	if action.Target != "" {
+		text += " " + action.Target
+	}
+	text += ": " + string(e.Verdict)
+	if e.Reason != "" {
+		text += ", " + e.Reason
+	}
+	return wire.Clean(text)
 }

@@ -122,10 +122,18 @@ func (s *shard) onHeartbeat(l *lead, host string, m *nats.Msg, now time.Time) {
 	s.respond(m, ack)
 }
 
-// heard notes agents that had been taken for silent.
+// heard notes agents that had been taken for silent, and not those that are
+// heard for the first time: their enrolment is a fact already.
 func (s *shard) heard(l *lead, agents []string, now time.Time) {
-	if len(agents) > 0 {
-		s.note(now, wire.FactHeard, l.cluster, agents, fmt.Sprintf("%d agents of %s heard", len(agents), l.cluster))
+	var back []string
+	for _, id := range agents {
+		if s.silent[id] {
+			delete(s.silent, id)
+			back = append(back, id)
+		}
+	}
+	if len(back) > 0 {
+		s.note(now, wire.FactHeard, l.cluster, back, fmt.Sprintf("%d agents of %s heard again", len(back), l.cluster))
 	}
 }
 

@@ -42,6 +42,7 @@ type shard struct {
 	holdUntil time.Time // the core doubts itself: nobody is silent before
 	summaryAt time.Time
 	counters  *wire.ShardCounters // the registry's; what it does not count is counted here
+	silent    map[string]bool     // agents whose silence is a fact
 	quit      chan struct{}
 }
 
@@ -69,6 +70,7 @@ func newShard(sector int, cfg *shardConfig) *shard {
 		inbox:   make(chan *nats.Msg, shardInbox),
 		calls:   make(chan func(time.Time), 64),
 		soon:    time.NewTimer(time.Hour),
+		silent:  map[string]bool{},
 		quit:    make(chan struct{}),
 	}
 	s.counters = s.reg.Counters()
@@ -163,6 +165,9 @@ func (s *shard) tick(now time.Time) {
 	s.reg.Due(now, s.cfg.heartbeat)
 	if now.After(s.holdUntil) {
 		for _, silence := range s.reg.Expire(now, silentAfter) {
+			for _, id := range silence.Agents {
+				s.silent[id] = true
+			}
 			s.note(now, wire.FactSilent, silence.Cluster, silence.Agents,
 				fmt.Sprintf("%d agents of %s silent for %v", len(silence.Agents), silence.Cluster, silentAfter))
 		}
