@@ -45,7 +45,7 @@ func (c *call) broadcast(p Picture, a Broadcast) (*change, error) {
 		if err != nil {
 			return wire.Outcome{}, err
 		}
-		return c.broadcastOutcome(a, r), nil
+		return c.broadcastOutcome(a, r)
 	}
 	return ch, nil
 }
@@ -78,11 +78,29 @@ func (c *call) operation(a Broadcast, targets, addressed wire.Targets) (wire.Ope
 	}, nil
 }
 
-func (c *call) broadcastOutcome(a Broadcast, r wire.BroadcastResult) wire.Outcome {
+// maxMissing is how many of the missing one outcome names; the others follow as
+// rows, so that all are named and no message is too large.
+const maxMissing = 20_000
+
+func (c *call) broadcastOutcome(a Broadcast, r wire.BroadcastResult) (wire.Outcome, error) {
+	text := broadcastText(a, r)
 	v := wire.Done
 	if len(r.Missing) > 0 {
 		v = wire.Partial
 	}
+	if len(r.Missing) > maxMissing {
+		for _, id := range r.Missing[maxMissing:] {
+			if err := c.tell.row(map[string]string{"missing": id}, ""); err != nil {
+				return wire.Outcome{}, err
+			}
+		}
+		r.Missing = r.Missing[:maxMissing]
+	}
+	return c.outcome(v, r, text), nil
+}
+
+// broadcastText is 7.1's answer to broadcast.
+func broadcastText(a Broadcast, r wire.BroadcastResult) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Broadcast complete: %s received, %s acknowledged", thousands(r.Received), thousands(r.Acknowledged))
 	if !a.RequireAck {
@@ -100,5 +118,5 @@ func (c *call) broadcastOutcome(a Broadcast, r wire.BroadcastResult) wire.Outcom
 		fmt.Fprintf(&b, "Worked once more after a kill: %s\n", thousands(r.WorkedAgain))
 	}
 	fmt.Fprintf(&b, "Operation %s\n", r.Operation)
-	return c.outcome(v, r, b.String())
+	return b.String()
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"mesh30k/meshcore/wire"
 )
 
@@ -55,11 +57,24 @@ func (c *call) tellFacts(facts []wire.Fact) error {
 	lines := c.factLines(facts)
 	c.tell.line(lines[0])
 	for i := range facts {
-		if err := c.tell.row(&facts[i], lines[i+1]); err != nil {
+		f := slim(facts[i], maxFactData)
+		if err := c.tell.row(&f, lines[i+1]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// maxFactData is how many bytes of a fact's data history tells; a message could
+// not hold more together with others.
+const maxFactData = 128 << 10
+
+// slim leaves out data that is too large to tell, and says so in its place.
+func slim(f wire.Fact, most int) wire.Fact {
+	if n := len(f.Data); n > most {
+		f.Data = jsontext.Value(fmt.Sprintf(`{"left_out_bytes":%d}`, n))
+	}
+	return f
 }
 
 // factLines are a heading and a line for each fact.

@@ -69,7 +69,9 @@ func (c *call) inspectOne(r *wire.AgentImpedance, asOf *time.Time) error {
 	if err != nil {
 		return err
 	}
-	row.History = append(row.History, facts...)
+	for _, f := range facts {
+		row.History = append(row.History, slim(f, maxFactData/inspectFacts))
+	}
 	return c.tell.row(&row, c.inspectText(r, &row))
 }
 

@@ -157,6 +157,37 @@ func TestLargeRowsComeInPiecesToo(t *testing.T) {
 	}
 }
 
+func TestWhatIsTooLargeToTellIsSaidToBeLeftOut(t *testing.T) {
+	w := twoSectors()
+	data := []byte(`"` + strings.Repeat("x", 900_000) + `"`)
+	for i := range 3 {
+		w.facts = append(w.facts, wire.Fact{Seq: uint64(i), At: noon, Kind: wire.FactDelivered, AgentID: "a-1-1-1", Data: data})
+	}
+	o := open(t, w)
+	for _, line := range []string{"history", "inspect 1.1.1"} {
+		wantVerdict(t, o.step("olga", wire.StepRead, line), wire.Done)
+		if a := o.step("olga", wire.StepRead, line); !strings.Contains(a.rows[0], `"left_out_bytes":900002`) {
+			t.Errorf("%s: %.200s", line, a.rows[0])
+		}
+	}
+}
+
+func TestAllTheMissingAreNamedHoweverMany(t *testing.T) {
+	w := twoSectors()
+	for i := range 100_000 {
+		w.missing = append(w.missing, "agent-with-a-long-name-"+strconv.Itoa(i))
+	}
+	a := open(t, w).carry("cecilia", "broadcast hi")
+	wantVerdict(t, a, wire.Partial, "Missing 100,000")
+	var data wire.BroadcastResult
+	if err := json.Unmarshal(a.Data, &data); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(data.Missing) + len(a.rows); n != 100_000 || len(a.Data) > wire.MaxPayload {
+		t.Errorf("%d named, %d bytes of data", n, len(a.Data))
+	}
+}
+
 func TestTextOfAgentsCannotMoveTheCursor(t *testing.T) {
 	w := twoSectors()
 	w.facts = []wire.Fact{{Seq: 1, At: noon, Kind: "agent.crash", AgentID: "a-1-1-1", Text: "\x1b[2Jgone\u202e"}}
