@@ -345,3 +345,27 @@ func TestRepeatedStringsAreKeptOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAgentThatMovesIsFoundInItsNewSeat(t *testing.T) {
+	block := func(cluster string, rev uint64, seats ...wire.AgentImpedance) *wire.Block {
+		return &wire.Block{Header: wire.Head(wire.TypeBlock), Cluster: place(cluster), Epoch: 1, Rev: rev, Rows: seats}
+	}
+	at := func(seat string) wire.AgentImpedance {
+		return wire.AgentImpedance{AgentID: "mover", Class: wire.ClassEdge, Address: place(seat)}
+	}
+	for _, c := range []struct {
+		name  string
+		order []*wire.Block
+	}{
+		{"it comes before it goes", []*wire.Block{block("1.1", 1, at("1.1.1")), block("2.4", 1, at("2.4.6")), block("1.1", 2)}},
+		{"it goes before it comes", []*wire.Block{block("1.1", 1, at("1.1.1")), block("1.1", 2), block("2.4", 1, at("2.4.6"))}},
+	} {
+		r := registry.NewReplica(smallMesh())
+		for _, b := range c.order {
+			r.Apply(b)
+		}
+		if row := r.View().Agent("mover"); row == nil || row.Address != place("2.4.6") {
+			t.Errorf("%s: found %v", c.name, row)
+		}
+	}
+}
