@@ -85,7 +85,7 @@ func (f *flags) set() *flag.FlagSet {
 	set.StringVar(&f.join, "join", "", "join `token` for the first start; - reads it from stdin")
 	set.StringVar(&f.mesh, "mesh", "", "`name` of the mesh; needed only if this machine has joined several")
 	set.StringVar(&f.host, "host", "", "`name` of this host (default: the machine's)")
-	set.StringVar(&f.class, "class", "", "impedance `class` of the agents, A to F: A edge worker, B serverless, C persistent, D GPU, E local hardware, F human; needed to join")
+	set.StringVar(&f.class, "class", "E", "impedance `class` of the agents, to join with: A edge worker, B serverless, C persistent, D GPU, E local hardware, F human")
 	set.IntVar(&f.count, "count", 1, "`number` of agents to join with")
 	set.Func("capability", "what the agents can do, to join with; may be repeated (default: the class's)", func(s string) error {
 		f.capabilities = append(f.capabilities, s)
@@ -188,7 +188,7 @@ func (f *flags) identity(ctx context.Context, log *slog.Logger) (*Identity, stri
 	}
 	class, err := wire.ParseClass(f.class)
 	if err != nil {
-		return nil, "", usagef("--class: %w: a host that joins says what its agents are", err)
+		return nil, "", usagef("--class: %w", err)
 	}
 	id, err := Enlist(ctx, f.join, f.url, dir, wire.Join{
 		Host: f.host, Labels: f.labels,

@@ -87,7 +87,7 @@ func (l *loop) beatOf(a *agent) wire.Beat {
 		Drift: a.profile.drift, Worked: a.worked, Samples: len(a.profile.processing.v),
 	}
 	if a.emu == nil {
-		b.Drift = l.rttWide
+		b.Drift = l.linkDrift
 	}
 	if a.hand != nil {
 		b.InHand = 1

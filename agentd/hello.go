@@ -87,7 +87,7 @@ func (l *loop) exchange(sent, in, out time.Time) {
 	}
 	l.rtt.add(ms(delay))
 	median, mad := l.rtt.robust(&l.scratch)
-	l.rttMS, l.rttWide = median, spread(median, mad)
+	l.rttMS, l.linkDrift = median, linkDrift(len(l.rtt.v), median, mad)
 }
 
 // enrol makes the cluster's agents those of the list: newcomers start, who is

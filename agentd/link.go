@@ -68,7 +68,9 @@ func (l *loop) connect() error {
 		nats.ConnectHandler(tell(true)),
 		nats.ReconnectHandler(tell(true)),
 		nats.DisconnectErrHandler(func(c *nats.Conn, err error) {
-			l.log.Info("link to the broker lost; trying again for ever", "why", err)
+			if err != nil { // nil: it was closed here
+				l.log.Info("link to the broker lost; trying again for ever", "why", err)
+			}
 			down(c)
 		}),
 		nats.ClosedHandler(func(c *nats.Conn) { l.mail.put(mail{link: &linkChange{conn: c, closed: true}}) }),

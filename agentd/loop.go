@@ -22,16 +22,16 @@ const (
 // lets anything out: so what is acknowledged or begun is in the journal.
 type loop struct {
 	*Host
-	ctx     context.Context // of the work in hand; it outlives Run's until the drain is over
-	now     time.Time
-	started time.Time
-	skew    time.Duration // host's clock minus this machine's
-	skewSet uint64
-	clock   clock
-	link    link
-	rtt     ring // ms, round trips to the core
-	rttMS   float64
-	rttWide float64 // spread of the one-way delay
+	ctx       context.Context // of the work in hand; it outlives Run's until the drain is over
+	now       time.Time
+	started   time.Time
+	skew      time.Duration // host's clock minus this machine's
+	skewSet   uint64
+	clock     clock
+	link      link
+	rtt       ring // ms, round trips to the core
+	rttMS     float64
+	linkDrift float64 // drift_coefficient of the host's link
 
 	clusters map[wire.Address]*cluster
 	order    []*cluster

@@ -138,7 +138,7 @@ func TestExitCodesSayWhatWentWrong(t *testing.T) {
 		"unknown flag":        {[]string{"run", "--nonsense", "--", program}, wire.Usage, "nonsense"},
 		"never joined":        {[]string{"run", "--", program}, wire.Usage, "--join TOKEN"},
 		"no token":            {[]string{"run", "--join", "mesh30k1.rubbish", "--", program}, wire.Usage, "join token"},
-		"no class":            {[]string{"run", "--join", host.Encode(), "--", program}, wire.Usage, "--class"},
+		"no such class":       {[]string{"run", "--join", host.Encode(), "--class", "Q", "--", program}, wire.Usage, "--class"},
 		"absurd count":        {[]string{"run", "--count", "-3", "--", program}, wire.Usage, "--count -3"},
 		"bad host":            {[]string{"run", "--host", "A*", "--", program}, wire.Usage, "host name"},
 		"bad label":           {[]string{"run", "--label", "x", "--", program}, wire.Usage, "key=value"},

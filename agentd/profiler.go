@@ -65,6 +65,21 @@ func spread(median, mad float64) float64 {
 	return madToSigma * mad / median
 }
 
+const (
+	linkSamples    = 8   // fewer round trips say nothing about a link's drift
+	linkResolution = 1.0 // ms: stamps of a process under load resolve no better
+)
+
+// linkDrift is the drift_coefficient of a host's link, from the round trips of
+// its heartbeats. On a loopback the stamps waver more than the link: a median
+// below what they resolve counts as that, or every local agent would be unstable.
+func linkDrift(samples int, median, mad float64) float64 {
+	if samples < linkSamples {
+		return 0
+	}
+	return spread(max(median, linkResolution), mad)
+}
+
 // profile is 4.1's ImpedanceProfiler of one agent.
 type profile struct {
 	oneWay     ring // ms, one-way delay host to agent

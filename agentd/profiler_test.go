@@ -63,6 +63,18 @@ func TestAProfileOfSteadyAndOfWildTrips(t *testing.T) {
 	}
 }
 
+func TestALocalLinkIsNotUnstableForItsStampsWaver(t *testing.T) {
+	if d := linkDrift(100, 0.3, 0.15); d > 0.5 {
+		t.Errorf("a loopback drifts by %v", d)
+	}
+	if d := linkDrift(100, 40, 20); d < 0.5 {
+		t.Errorf("a wild link drifts by %v only", d)
+	}
+	if d := linkDrift(2, 40, 20); d != 0 {
+		t.Errorf("two samples are taken for a drift of %v", d)
+	}
+}
+
 func TestReliabilityIsOfTheLastHour(t *testing.T) {
 	var p profile
 	now := time.Unix(1_000_000_000, 0)
