@@ -84,3 +84,16 @@ func TestSizesThatCannotBeAreTheTopologysToRefuse(t *testing.T) {
 		}
 	}
 }
+
+func TestAMeshOfAnySizeHasThatManySeats(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 10_000).Draw(t, "agents")
+		topo := registry.TopologyFor("test", n)
+		if err := topo.Check(); err != nil || topo.Seats() != n {
+			t.Fatalf("%d seats for %d agents, %v", topo.Seats(), n, err)
+		}
+	})
+	if topo := registry.TopologyFor("test", 30_000); len(topo.Sectors) != 100 || len(topo.Sectors[99].Clusters) != 10 {
+		t.Errorf("30,000 agents make %d sectors", len(topo.Sectors))
+	}
+}
