@@ -112,6 +112,8 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case key == "ctrl+c":
 		return tea.Quit
+	case m.tooSmall():
+		return m.blindKey(key)
 	case m.card != nil:
 		return m.cardKey(msg)
 	case m.prompt != nil:
@@ -124,6 +126,18 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 		if b.run != nil && slices.Contains(b.keys, key) && m.offers(b) {
 			return b.run(m)
 		}
+	}
+	return nil
+}
+
+// blindKey is a key that is struck while the terminal is too small to show what
+// it would do: it may cancel or leave, and nothing else.
+func (m *model) blindKey(key string) tea.Cmd {
+	switch key {
+	case "q":
+		return tea.Quit
+	case "esc":
+		m.card = nil
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ type layout struct {
 
 // arrange lays the screen out and tells its parts their sizes.
 func (m *model) arrange() {
-	if m.w < minWidth || m.h < minHeight {
+	if m.tooSmall() {
 		return
 	}
 	if m.prompt != nil {
@@ -45,6 +45,8 @@ func (m *model) arrange() {
 	m.layout = lay(m.w, m.h, card, m.top())
 	m.top().setSize(m.layout.main.w, m.layout.main.h)
 }
+
+func (m *model) tooSmall() bool { return m.w < minWidth || m.h < minHeight }
 
 // cardRoom is how many rows a card may take.
 func (m *model) cardRoom() int { return m.h - 1 - footerRows(m.h) - cardLeaves }

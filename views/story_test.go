@@ -244,6 +244,15 @@ func TestAClickSelectsAndNeverActs(t *testing.T) {
 	s.Press("f").send(tea.MouseClickMsg{X: 2, Y: 2, Button: tea.MouseLeft}).Wait(time.Second).Press("esc").Sees("▸7")
 }
 
+func TestNothingIsConfirmedUnseen(t *testing.T) {
+	s := openScreen(t, 120, 40).Press("f").Wait(time.Second).Resize(40, 10).Type("300").Press("enter").ExecutedNothing()
+	s.Press("f", ":", "a").Resize(120, 40).Sees("to freeze: _")
+	s.Resize(40, 10).Press("esc").Resize(120, 40).SeesNot("[esc cancel]").Resize(40, 10).Press("q")
+	if !s.quit {
+		t.Error("q does not leave")
+	}
+}
+
 func TestNoSizeBreaksTheScreen(t *testing.T) {
 	s := openScreen(t, 120, 40)
 	for i, keys := range [][]string{nil, {"enter"}, {"enter"}, {"enter"}, {"esc", "f"}, {"esc", "esc", "esc", "a", "S"}, {"/"}, {"esc", "?"}, {"esc", "e"}, {":"}} {

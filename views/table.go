@@ -176,9 +176,9 @@ func columnsFor(w int) []column {
 		{"address", 11, byAddress, func(r *wire.AgentImpedance) (string, ink) { return r.Address.String(), plain }, false},
 		{"impedance ms", 14, byImpedance, func(r *wire.AgentImpedance) (string, ink) { return millis(r.ImpedanceMS), scoreInk(r.Score) }, false},
 		{"queue", 8, byQueue, func(r *wire.AgentImpedance) (string, ink) { return count(r.QueueDepth), quiet(r.QueueDepth, plain) }, false},
-		{"latency ms", 12, byLatency, func(r *wire.AgentImpedance) (string, ink) { return millis(r.LatencyMS), plain }, false},
-		{"class", 7, "", func(r *wire.AgentImpedance) (string, ink) { return classText(r), muted }, false},
 		{"  agent", 16, "", func(r *wire.AgentImpedance) (string, ink) { return "  " + wire.Clean(r.AgentID), plain }, true},
+		{"class", 7, "", func(r *wire.AgentImpedance) (string, ink) { return classText(r), muted }, false},
+		{"latency ms", 12, byLatency, func(r *wire.AgentImpedance) (string, ink) { return millis(r.LatencyMS), plain }, false},
 		{"score", 7, "", func(r *wire.AgentImpedance) (string, ink) { return scoreText(r.Score), scoreInk(r.Score) }, false},
 		{"drift", 7, "", func(r *wire.AgentImpedance) (string, ink) { return strconv.FormatFloat(r.Drift, 'f', 2, 64), plain }, false},
 		{"reliable", 10, "", func(r *wire.AgentImpedance) (string, ink) { return percent(r.Reliability), plain }, false},
@@ -197,7 +197,7 @@ func columnsFor(w int) []column {
 }
 
 // agentColumn is the place of the agent's name among the columns.
-const agentColumn = 5
+const agentColumn = 3
 
 func (t *table) heading(th *theme, w int, columns []column) string {
 	l := newLine(th, w).gap(4)

@@ -15,7 +15,7 @@ func (m *model) View() tea.View {
 	v.AltScreen = true
 	v.MouseMode = tea.MouseModeCellMotion
 	v.WindowTitle = "MESH-30K " + m.meshName()
-	if m.prompt != nil && m.w >= minWidth && m.h >= minHeight {
+	if m.prompt != nil && !m.tooSmall() {
 		if c := m.prompt.input.Cursor(); c != nil {
 			c.Y = m.h - 1
 			v.Cursor = c
@@ -28,8 +28,8 @@ func (m *model) content() string {
 	if m.w == 0 || m.h == 0 {
 		return ""
 	}
-	if m.w < minWidth || m.h < minHeight {
-		return m.tooSmall()
+	if m.tooSmall() {
+		return m.sorry()
 	}
 	rows := make([]string, 0, m.h)
 	rows = append(rows, m.header())
@@ -40,11 +40,15 @@ func (m *model) content() string {
 	return strings.Join(append(rows, m.footer()...), "\n")
 }
 
-func (m *model) tooSmall() string {
+// sorry is the screen of a terminal that is too small.
+func (m *model) sorry() string {
 	text := []string{
 		"This terminal is " + count(m.w) + "x" + count(m.h) + ".",
 		"The console needs " + count(minWidth) + "x" + count(minHeight) + ".",
-		"q leaves; ^X ^E freezes everything.",
+		"q leaves",
+	}
+	if !m.readOnly {
+		text[2] += "; ^X ^E freezes everything"
 	}
 	if m.isArmed() {
 		text[0] = "ARMED: ^E freezes EVERY agent"
@@ -128,7 +132,11 @@ func (m *model) header() string {
 	}
 	if text := m.linkTrouble(); text != "" {
 		l.theme = m.live
-		return l.gap(3).put(bad, glyphFailed+" "+text).gap(2).put(muted, m.scene.conn.Why).String()
+		l.gap(3).put(bad, glyphFailed+" "+text)
+		if why := m.scene.conn.Why; cells(why)+2 <= l.room() {
+			l.gap(2).put(muted, why)
+		}
+		return l.String()
 	}
 	for _, p := range m.headlines() {
 		n := 3
