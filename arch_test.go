@@ -47,8 +47,8 @@ var forbidden = map[string][]string{
 	"meshcore/gather":   {"github.com/nats-io", "net/http", "database/sql"},
 	"meshcore/mode":     {"github.com/nats-io", "net/http", "database/sql"},
 	"meshcore/wire":     {"github.com/nats-io", "net/http", "database/sql"},
-	"console":           {"github.com/nats-io", "charm.land", "database/sql"},
-	"views":             {"github.com/nats-io", "database/sql"},
+	"console":           {"github.com/nats-io", "charm.land", "github.com/mattn/go-sqlite3"},
+	"views":             {"github.com/nats-io", "github.com/mattn/go-sqlite3"},
 }
 
 type pkg struct {

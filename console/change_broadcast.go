@@ -31,13 +31,17 @@ func (c *call) broadcast(p Picture, a Broadcast) (*change, error) {
 			ch.rows = append(ch.rows, r)
 		}
 	}
-	if len(ch.rows) == 0 {
-		return nil, wire.Errorf(wire.CodeNothingMatched, "none of the %s agents that %s selects is addressed: %s",
-			thousands(len(all)), sel, reasons(ch.excluded)).WithHint("thaw them, or name class F in the target")
-	}
+	addressed := setOf(ch.rows)
 	ch.notes = []string{"time to live " + durationText(a.TTL) + "; over when all have " + untilWhat(a.RequireAck)}
+	if len(ch.rows) == 0 {
+		// Nobody is waited for, but the message is kept for the frozen and
+		// sent to the people.
+		ch.rows = all
+		ch.notes = append(ch.notes, "nobody is waited for: "+reasons(ch.excluded)+"; it is kept for the frozen")
+		ch.excluded = map[string]int{}
+	}
 	ch.run = func(ctx context.Context, progress func(wire.Progress)) (wire.Outcome, error) {
-		op, err := c.operation(a, setOf(all), setOf(ch.rows))
+		op, err := c.operation(a, setOf(all), addressed)
 		if err != nil {
 			return wire.Outcome{}, err
 		}
