@@ -439,7 +439,8 @@ class Cluster {
     const idle = async () => {
       while ([...this.agents.values()].some((a) => a.busy)) await wait(5);
     };
-    await Promise.race([Promise.all([this.report([{ kind: "leaving", at: this.clock.core() }]), idle()]), wait(3000)]);
+    const told = this.link.up ? this.report([{ kind: "leaving", at: this.clock.core() }]) : null;
+    await Promise.race([Promise.all([told, idle()]), wait(3000)]);
     this.sendAcks();
   }
 }
@@ -459,7 +460,7 @@ async function start(home, grant, seed, incarnation) {
     }
   })();
   for (const c of clusters) c.hello();
-  return { nc, clusters };
+  return { nc, link, clusters };
 }
 
 const seed = loadSeed(flags["seed-file"]);
@@ -476,7 +477,7 @@ const links = await Promise.all(home.grants.map((g) => start(home, g, seed, home
 
 async function stop() {
   await Promise.all(links.flatMap((l) => l.clusters.map((c) => c.leave())));
-  await Promise.race([Promise.all(links.map((l) => l.nc.flush())), wait(2000)]);
+  await Promise.race([Promise.all(links.filter((l) => l.link.up).map((l) => l.nc.flush())), wait(2000)]);
   tell("count", counts);
   await Promise.race([Promise.all(links.map((l) => l.nc.close())), wait(1000)]);
   process.exit(0);
