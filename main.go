@@ -4,11 +4,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -86,6 +89,41 @@ func run(ctx context.Context, args []string, in *os.File, out, errs *os.File) in
 	return cli.Run(ctx, a.root(), args, a.deps)
 }
 
+// codes are what errors of the rooms mean for who runs the program: its exit code.
+var codes = []struct {
+	is   error
+	code wire.Code
+}{
+	{meshcore.ErrNoMesh, wire.CodeBadMessage},
+	{meshcore.ErrExists, wire.CodeForbidden},
+	{meshcore.ErrLocked, wire.CodeForbidden},
+	{meshcore.ErrNewer, wire.CodeForbidden},
+	{meshcore.ErrPortTaken, wire.CodeForbidden},
+	{meshcore.ErrStorage, wire.CodeForbidden},
+	{meshcore.ErrDiskFull, wire.CodeForbidden},
+	{store.ErrNewer, wire.CodeForbidden},
+	{store.ErrLocked, wire.CodeForbidden},
+	{store.ErrReadOnly, wire.CodeForbidden},
+	{store.ErrFull, wire.CodeForbidden},
+	{fs.ErrPermission, wire.CodeForbidden},
+	{syscall.EROFS, wire.CodeForbidden},
+	{agentd.ErrUnreachable, wire.CodeUnreachable},
+}
+
+// coded gives an error of a room the code that it means.
+func coded(err error) error {
+	var known *wire.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	for _, c := range codes {
+		if errors.Is(err, c.is) {
+			return wire.Errorf(c.code, "%v", err)
+		}
+	}
+	return err
+}
+
 func (a *app) root() *cobra.Command {
 	root := cli.NewRoot(a.deps)
 	cli.AddSettings(root)
@@ -101,7 +139,7 @@ func (a *app) root() *cobra.Command {
 	}
 	cli.AddPrograms(root, a.deps, cli.Programs{
 		Console: a.console, Core: a.core, Demo: a.demo, Init: a.init, Fleet: a.fleet,
-		Bench: a.benches(), Info: a.info, Doctor: a.doctor,
+		Bench: a.benches(), Info: a.info, Doctor: a.doctor, Coded: coded,
 	})
 	return root
 }
@@ -260,7 +298,7 @@ func (p picture) Stats() wire.GlobalStats { return p.core.Complete(p.View.Stats(
 // fleet runs emulated agents until it is told to end.
 func (a *app) fleet(cmd *cobra.Command, o cli.FleetOptions) error {
 	return fleet.Run(cmd.Context(), fleet.Options{
-		Join: o.Join, Mesh: a.settings.Mesh, Host: o.Host, State: o.State, URL: o.URL,
+		Join: cmp.Or(o.Join, os.Getenv(lab.JoinToken)), Mesh: a.settings.Mesh, Host: o.Host, State: o.State, URL: o.URL,
 		Agents: o.Agents, Seed: o.Seed, Profile: o.Profile, Churn: o.Churn, Loss: o.Loss,
 		Status: cmd.OutOrStdout(), Program: program, Log: a.log,
 	})
@@ -304,7 +342,7 @@ func (s screen) Next() <-chan views.Update { return s }
 
 func (s screen) show(ctx context.Context, now client.Sight, url string) {
 	u := views.Update{
-		Picture: now.Picture, Stats: now.Stats, Facts: now.Facts, At: now.At,
+		Picture: now.Picture, Stats: now.Stats, Facts: now.Facts, Dropped: now.Dropped, At: now.At,
 		Conn: views.ConnState{Up: now.Up, Since: now.Since, URL: url, Why: now.Why},
 	}
 	select {
@@ -330,7 +368,8 @@ func (h *hands) Plan(ctx context.Context, a console.Action) (wire.Plan, error) {
 	}
 	plan, out := c.Plan(ctx, a)
 	if plan == nil {
-		return wire.Plan{}, out.Err
+		_, err := answered(out)
+		return wire.Plan{}, err
 	}
 	return *plan, nil
 }
@@ -363,9 +402,13 @@ func (h *hands) Read(ctx context.Context, a console.Action) (wire.Outcome, error
 	return answered(c.Read(ctx, a, client.Handlers{}))
 }
 
+// answered makes an error of an outcome that carries one, or that is none.
 func answered(out wire.Outcome) (wire.Outcome, error) {
-	if out.Err != nil {
+	switch {
+	case out.Err != nil:
 		return out, out.Err
+	case out.Verdict == "":
+		return out, wire.Errorf(wire.CodeInternal, "the core gave no answer")
 	}
 	return out, nil
 }
@@ -449,6 +492,11 @@ func (a *app) say(ctx context.Context, home *meshcore.Home, command string) (wir
 // benches are what `mesh30k bench` measures.
 func (a *app) benches() map[string]cli.Bench {
 	return map[string]cli.Bench{
+		"registry": {Short: "the registry at 30,000, 100,000 and 300,000 agents", Run: func(*cobra.Command, cli.BenchOptions) (map[string]float64, error) {
+			figures, ratios, err := lab.BenchRegistry([]int{30_000, 100_000, 300_000})
+			maps.Copy(figures, ratios)
+			return figures, err
+		}},
 		"freeze": {Short: "freeze, kill, thaw: what is begun, kept and lost", Run: func(cmd *cobra.Command, o cli.BenchOptions) (map[string]float64, error) {
 			m, home, err := a.stage("bench-freeze", false, o.Agents, nil)
 			if err != nil {

@@ -50,6 +50,7 @@ func (s *shard) onHello(l *lead, host string, m *nats.Msg, now time.Time) {
 	}
 	talk := l.host(host)
 	talk.greet = false
+	s.hurry(l, host)
 	s.respond(m, &wire.Welcome{
 		Header:      wire.Head(wire.TypeWelcome),
 		Cluster:     l.cluster,
@@ -60,6 +61,24 @@ func (s *shard) onHello(l *lead, host string, m *nats.Msg, now time.Time) {
 		ReceivedAt:  now,
 		SentAt:      time.Now(),
 	})
+}
+
+// hurry makes due at once what a host that comes back has not answered: it need
+// not wait for the end of a backoff that began while the host was away.
+func (s *shard) hurry(l *lead, host string) {
+	if len(s.ops) == 0 {
+		return
+	}
+	var its wire.Bits
+	for row := range s.reg.Rows(l.cluster) {
+		if row.Host == host {
+			its.Add(row.Ordinal)
+		}
+	}
+	for _, d := range s.ops {
+		d.set.Hurry(its)
+	}
+	s.flushSoon()
 }
 
 // enrolled are the agents of a host in a cluster, as WELCOME tells them.

@@ -70,6 +70,7 @@ func (o *operations) ofSector(sector int) []wire.ShardDelivery {
 	for _, op := range o.open {
 		if targets := op.Targets.Sector(sector); !targets.Empty() {
 			d := op.delivery(sector, targets)
+			d.Resumed = true
 			for _, f := range op.final {
 				if f.Sector == sector {
 					d.Final = append(d.Final, f)

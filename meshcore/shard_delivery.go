@@ -265,14 +265,16 @@ func (s *shard) onAckItem(l *lead, host string, talk *hostTalk, it *wire.AckItem
 		s.violation(l, host, talk, foreign, now)
 	}
 	changed := d.set.Mark(now, it.State, said, it.Code, it.Again)
-	if n := uint64(changed.Len()); n > 0 {
-		d.dirty = true
-		s.flushSoon()
-		if it.State == wire.Worked {
-			s.counters.Worked += n
-			if it.Again {
-				s.counters.WorkedAgain += n
-			}
-		}
+	if changed.Empty() && !it.Again {
+		return
+	}
+	d.dirty = true
+	s.flushSoon()
+	if it.State == wire.Worked {
+		s.counters.Worked += uint64(changed.Len())
+	}
+	if it.Again {
+		// A repeat of what was final already changes no state, but is counted.
+		s.counters.WorkedAgain += uint64(said.Len())
 	}
 }

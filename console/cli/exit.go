@@ -34,6 +34,10 @@ func Run(ctx context.Context, root *cobra.Command, args []string, d Deps) int {
 	if errors.As(err, &over) {
 		return over.code
 	}
+	var ended interface{ ExitCode() int }
+	if errors.As(err, &ended) { // by a signal: nothing is to be said
+		return ended.ExitCode()
+	}
 	e := errorOf(err)
 	if e.Code == wire.CodeInternal && !begun { // cobra's own, about what was typed
 		e = wire.Errorf(wire.CodeBadMessage, "%s", err).WithHint("see %s --help", cmd.CommandPath())

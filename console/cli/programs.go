@@ -25,6 +25,8 @@ type Programs struct {
 	Bench   map[string]Bench
 	Info    func(cmd *cobra.Command) ([]Setting, error)
 	Doctor  func(cmd *cobra.Command) ([]Check, error)
+	// Coded gives an error of theirs the code that it means, if it has one.
+	Coded func(error) error
 }
 
 // AddPrograms hangs the commands under root; the bare command is the console.
@@ -39,6 +41,14 @@ func AddPrograms(root *cobra.Command, d Deps, p Programs) {
 		},
 		coreCommand(p), demoCommand(p), initCommand(p), agentdCommand(), fleets, benchCommand(p), infoCommand(p), doctorCommand(p),
 	)
+	if p.Coded == nil {
+		return
+	}
+	for _, c := range append(root.Commands(), root) {
+		if run := c.RunE; run != nil {
+			c.RunE = func(cmd *cobra.Command, args []string) error { return p.Coded(run(cmd, args)) }
+		}
+	}
 }
 
 // CoreOptions are the flags of core.

@@ -19,7 +19,7 @@ import (
 
 // FreezeBench says how a mesh is frozen and thawed.
 type FreezeBench struct {
-	Broadcasts int  // messages to everybody that are kept while all is frozen
+	Broadcasts int  // messages to all but class F (people take minutes) that are kept while all is frozen
 	Kill       bool // kill core and fleet with -9 while all is frozen, and start them again
 	Home       *meshcore.Home
 	Talk       io.Writer // what is being done
@@ -62,7 +62,7 @@ func (b *FreezeBench) measure(ctx context.Context, m *Mesh) (f FreezeFigures, er
 	}
 	f.Agents = m.Agents
 	// Something is under way when the freeze comes.
-	if _, err := m.Say(ctx, `broadcast "before the freeze" --ttl 10m`); err != nil {
+	if _, err := m.Say(ctx, `broadcast "before the freeze" class!=F --ttl 10m`); err != nil {
 		return f, err
 	}
 	if err := b.freeze(ctx, m, &f); err != nil {
@@ -74,7 +74,7 @@ func (b *FreezeBench) measure(ctx context.Context, m *Mesh) (f FreezeFigures, er
 	}
 	kept := map[string]bool{}
 	for i := range b.Broadcasts {
-		out, err := m.Say(ctx, fmt.Sprintf(`broadcast "kept %d" --ttl 10m`, i+1))
+		out, err := m.Say(ctx, fmt.Sprintf(`broadcast "kept %d" class!=F --ttl 10m`, i+1))
 		if err != nil {
 			return f, err
 		}
@@ -160,8 +160,8 @@ func (b *FreezeBench) thaw(ctx context.Context, m *Mesh, f *FreezeFigures, kept 
 		}
 		var list struct {
 			Rows []struct {
-				ID    string `json:"id"`
-				Ended bool   `json:"ended"`
+				Operation string       `json:"operation"`
+				Verdict   wire.Verdict `json:"verdict"` // empty while it is open
 			} `json:"rows"`
 		}
 		if err := json.Unmarshal(out.Data, &list); err != nil {
@@ -169,7 +169,7 @@ func (b *FreezeBench) thaw(ctx context.Context, m *Mesh, f *FreezeFigures, kept 
 		}
 		open := len(kept)
 		for _, row := range list.Rows {
-			if kept[row.ID] && row.Ended {
+			if kept[row.Operation] && row.Verdict != "" {
 				open--
 			}
 		}

@@ -51,7 +51,7 @@ func (m *Mesh) Start(ctx context.Context) error {
 
 // StartCore starts the core and waits until it serves.
 func (m *Mesh) StartCore(ctx context.Context) error {
-	p, err := m.start("core", "core")
+	p, err := m.start("core", []string{"core"}, "")
 	if err != nil {
 		return err
 	}
@@ -63,20 +63,21 @@ func (m *Mesh) StartCore(ctx context.Context) error {
 }
 
 // start starts a child, unless the mesh has been ended meanwhile.
-func (m *Mesh) start(name string, args ...string) (*Process, error) {
+func (m *Mesh) start(name string, args []string, secret string) (*Process, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.ended {
 		return nil, ErrEnded
 	}
 	args = append(append(args, "--mesh", m.Name), m.Args...)
-	return Start(name, nil, m.Exe, args...)
+	return Start(name, secret, m.Exe, args...)
 }
 
 // StartFleet starts the fleet: with a fresh token the first time, afterwards
 // with the identity in its state folder.
 func (m *Mesh) StartFleet(ctx context.Context) error {
 	args := append([]string{"fleet", "--state", m.State, "--agents", strconv.Itoa(m.Agents)}, m.FleetArgs...)
+	token := ""
 	if _, err := os.Stat(m.State); errors.Is(err, fs.ErrNotExist) {
 		out, err := m.Say(ctx, "invite")
 		if err != nil {
@@ -88,12 +89,16 @@ func (m *Mesh) StartFleet(ctx context.Context) error {
 		if err := json.Unmarshal(out.Data, &invitation); err != nil {
 			return fmt.Errorf("inviting the fleet: %w", err)
 		}
-		args = append(args, "--join", invitation.Join)
+		token = JoinToken + "=" + invitation.Join
 	}
 	var err error
-	m.Fleet, err = m.start("fleet", args...)
+	m.Fleet, err = m.start("fleet", args, token)
 	return err
 }
+
+// JoinToken is the environment variable that hands a fleet its join token: in
+// its arguments every user of the machine could read it.
+const JoinToken = "MESH30K_JOIN"
 
 // ErrEnded is that of a child which should have lived on.
 var ErrEnded = errors.New("a process of the mesh has ended")

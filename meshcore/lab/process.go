@@ -39,12 +39,12 @@ type Process struct {
 const Guard = "MESH30K_END_WITH_STDIN"
 
 // Start runs exe with args. Its standard output is read as status lines, one
-// JSON object a line, the last with a member "final"; what it says on standard error is
-// kept for errors, and copied to talk if that is not nil.
-func Start(name string, talk io.Writer, exe string, args ...string) (*Process, error) {
-	p := &Process{Name: name, tail: &tail{next: talk}, latest: map[bool]jsontext.Value{}, seen: make(chan struct{}), done: make(chan struct{})}
+// JSON object a line, the last with a member "final"; the end of what it says on
+// standard error is kept for errors. secret is NAME=VALUE for its environment.
+func Start(name, secret, exe string, args ...string) (*Process, error) {
+	p := &Process{Name: name, tail: &tail{}, latest: map[bool]jsontext.Value{}, seen: make(chan struct{}), done: make(chan struct{})}
 	p.cmd = exec.Command(exe, args...)
-	p.cmd.Env = append(os.Environ(), Guard+"=1")
+	p.cmd.Env = append(os.Environ(), Guard+"=1", secret)
 	p.cmd.Stderr = p.tail
 	// A signal to the terminal's group is for the console, which ends its
 	// children in order.
@@ -172,7 +172,6 @@ func (p *Process) Kill() {
 type tail struct {
 	mu   sync.Mutex
 	kept []byte
-	next io.Writer
 }
 
 const tailSize = 2 << 10
@@ -183,9 +182,6 @@ func (t *tail) Write(b []byte) (int, error) {
 	t.kept = append(t.kept, b...)
 	if n := len(t.kept); n > tailSize {
 		t.kept = t.kept[n-tailSize:]
-	}
-	if t.next != nil {
-		return t.next.Write(b)
 	}
 	return len(b), nil
 }
