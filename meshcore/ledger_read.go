@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mesh30k/meshcore/wire"
@@ -110,17 +111,38 @@ func (l *Ledger) tell(m jetstream.Msg, c *chain, fn func(uint64, []wire.Fact) er
 func (l *Ledger) Follow(ctx context.Context, after uint64, fn func(seq uint64, facts []wire.Fact) error) error {
 	c := newChain(after)
 	for {
-		if err := l.replay(ctx, c, fn); err != nil {
-			return err
-		}
-		err := l.follow(ctx, c, fn)
-		if !errors.Is(err, jetstream.ErrMsgIteratorClosed) {
-			return err
+		err := l.replay(ctx, c, fn)
+		if err == nil {
+			err = l.follow(ctx, c, fn)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if !away(err) {
+			return err
+		}
+		if err := pause(ctx, followPause); err != nil {
+			return err
+		}
 	}
+}
+
+// followPause is between two attempts to read from a broker that is away.
+const followPause = 100 * time.Millisecond
+
+// away reports whether an error says that the broker, or the stream in it, is
+// not there now: both come back.
+func away(err error) bool {
+	for _, sign := range []error{
+		jetstream.ErrMsgIteratorClosed, jetstream.ErrNoHeartbeat, jetstream.ErrNoStreamResponse, jetstream.ErrServerShutdown,
+		jetstream.ErrConsumerDeleted, jetstream.ErrConsumerNotFound, jetstream.ErrOrderedConsumerReset,
+		nats.ErrNoResponders, nats.ErrTimeout, nats.ErrDisconnected, nats.ErrConnectionReconnecting, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // follow gives fn what comes after the present end.
