@@ -2,9 +2,11 @@ package client
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"mesh30k/console"
 	"mesh30k/meshcore/wire"
@@ -26,6 +28,8 @@ type Sight struct {
 	Since   time.Time // of Up; of the last word of the core while it is down
 	Why     string    // what is waited for, or why it is down
 	At      time.Time
+
+	seen uint64 // Seq of the latest of all Facts
 }
 
 // mirrorInterval is the least time between two sights, retryInterval between
@@ -99,6 +103,7 @@ func (m *Mirror) follow(ctx context.Context, c *Client, s *Sight) {
 				continue
 			}
 			replica, reload = fresh, false
+			m.past(ctx, c, s)
 		}
 		news := m.look(s, feed.Take(), replica, up, &reload)
 		if now := time.Now(); news || now.Sub(shown) >= showInterval {
@@ -136,6 +141,38 @@ func (m *Mirror) load(ctx context.Context, c *Client, old Replica, s *Sight) (Re
 	return old, out
 }
 
+// past asks for the facts that the console has not seen: of the last hour at
+// first, after a lost connection what happened meanwhile. Without an answer the
+// feed begins where it is.
+func (m *Mirror) past(ctx context.Context, c *Client, s *Sight) {
+	action, err := console.ParseLine("history --since 1h")
+	if err != nil {
+		return // the catalog has it
+	}
+	var facts []wire.Fact
+	c.Read(ctx, action, Handlers{Rows: func(rows []jsontext.Value) {
+		for _, row := range rows {
+			var f wire.Fact
+			if json.Unmarshal(row, &f) == nil {
+				facts = append(facts, f)
+			}
+		}
+	}})
+	slices.Reverse(facts) // they come newest first
+	s.add(facts)
+}
+
+// add appends the facts that are newer than all before; the feed and the history
+// may both bring one.
+func (s *Sight) add(facts []wire.Fact) {
+	for _, f := range facts {
+		if f.Seq > s.seen {
+			s.seen = f.Seq
+			s.Facts = append(s.Facts, f)
+		}
+	}
+}
+
 // look takes in what the feed has collected; it reports whether that is news.
 func (m *Mirror) look(s *Sight, u console.Update, replica Replica, up bool, reload *bool) (news bool) {
 	now := time.Now()
@@ -155,7 +192,7 @@ func (m *Mirror) look(s *Sight, u console.Update, replica Replica, up bool, relo
 		s.Picture, s.At = replica.Picture(), now
 	}
 	s.complete(u.Stats)
-	s.Facts = append(s.Facts, u.Facts...)
+	s.add(u.Facts)
 	s.Dropped += u.Dropped
 	*reload = *reload || u.Reload
 	return news || changed || u.Stats != nil || len(u.Facts) > 0
