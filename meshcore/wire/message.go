@@ -38,6 +38,10 @@ const (
 	TypeGlobalStats   Type = "GLOBAL_STATS"
 	TypeFeed          Type = "FEED"
 
+	// Whoever was invited to act on the mesh, and the core's answer.
+	TypePersonJoin   Type = "PERSON_JOIN"
+	TypePersonJoined Type = "PERSON_JOINED"
+
 	// The action plane.
 	TypeDo       Type = "DO"
 	TypePlan     Type = "PLAN"

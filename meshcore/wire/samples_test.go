@@ -84,6 +84,11 @@ var kinds = map[Type]kind{
 		Grants:  []Grant{{Sector: 7, Clusters: []Address{cluster74, {7, 5, 0}}, JWT: "eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5LW5rZXkifQ.e30.c2ln", Expires: noon}},
 		Unknown: later,
 	}),
+	TypePersonJoin: of(&PersonJoin{Header: Head(TypePersonJoin), Mesh: "home", Person: "olga", Key: publicPi, Unknown: later}),
+	TypePersonJoined: of(&PersonJoined{
+		Header: Head(TypePersonJoined), Mesh: "home", Person: "olga", Role: Observer,
+		JWT: "eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5LW5rZXkifQ.e30.c2ln", Expires: noon, Unknown: later,
+	}),
 	TypeHello: of(&Hello{
 		Header: Head(TypeHello), Mesh: "home", Host: "pi-kitchen", Cluster: cluster74, Incarnation: 3,
 		Program: "mesh-agentd 0.1.0", SentAt: noon, Unknown: later,

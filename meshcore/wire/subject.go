@@ -12,7 +12,7 @@ import (
 // m.hb.7.>; a host by its name (one token). The broker allows a host only its
 // own: see PROTOCOL.md, "Who may say what".
 const (
-	SubjectJoin    = "m.join.>"   // with a token: JOIN, answered by JOINED or ERROR
+	SubjectJoin    = "m.join.>"   // with a token: JOIN or PERSON_JOIN, answered by JOINED, PERSON_JOINED or ERROR
 	SubjectDo      = "m.do.*"     // a person's actions; * is the person's own name
 	SubjectFeed    = "m.feed"     // facts as they became durable, for consoles
 	SubjectMesh    = "m.sum.mesh" // global statistics each 10 s and on a change of mode
