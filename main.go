@@ -461,7 +461,7 @@ func (a *app) stage(name string, keep bool, agents int, fleetArgs []string) (*la
 		return nil, nil, fmt.Errorf("finding this program: %w", err)
 	}
 	return &lab.Mesh{
-		Exe: exe, Name: name, Agents: agents, Args: []string{"--data", a.data(), "--log", a.settings.Log},
+		Exe: exe, Name: name, Home: home, Agents: agents, Args: []string{"--data", a.data(), "--log", a.settings.Log},
 		State: filepath.Join(home.Dir, "fleet"), FleetArgs: fleetArgs,
 		Say: func(ctx context.Context, command string) (wire.Outcome, error) { return a.say(ctx, home, command) },
 	}, home, nil
@@ -498,11 +498,11 @@ func (a *app) benches() map[string]cli.Bench {
 			return figures, err
 		}},
 		"freeze": {Short: "freeze, kill, thaw: what is begun, kept and lost", Run: func(cmd *cobra.Command, o cli.BenchOptions) (map[string]float64, error) {
-			m, home, err := a.stage("bench-freeze", false, o.Agents, nil)
+			m, _, err := a.stage("bench-freeze", false, o.Agents, nil)
 			if err != nil {
 				return nil, err
 			}
-			b := lab.FreezeBench{Broadcasts: 3, Kill: o.Kill, Home: home, Talk: cmd.ErrOrStderr()}
+			b := lab.FreezeBench{Broadcasts: 3, Kill: o.Kill, Talk: cmd.ErrOrStderr()}
 			return b.Run(cmd.Context(), m)
 		}},
 	}

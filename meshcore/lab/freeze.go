@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"reflect"
 	"strings"
 	"time"
@@ -13,15 +12,13 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"mesh30k/agentd/fleet"
-	"mesh30k/meshcore"
 	"mesh30k/meshcore/wire"
 )
 
 // FreezeBench says how a mesh is frozen and thawed.
 type FreezeBench struct {
-	Broadcasts int  // messages to all but class F (people take minutes) that are kept while all is frozen
-	Kill       bool // kill core and fleet with -9 while all is frozen, and start them again
-	Home       *meshcore.Home
+	Broadcasts int       // messages to all but class F (people take minutes) that are kept while all is frozen
+	Kill       bool      // kill core and fleet with -9 while all is frozen, and start them again
 	Talk       io.Writer // what is being done
 }
 
@@ -186,44 +183,23 @@ func (b *FreezeBench) thaw(ctx context.Context, m *Mesh, f *FreezeFigures, kept 
 	if err := m.End(); err != nil {
 		return err
 	}
-	return b.countFacts(ctx, f, kept)
+	return b.countFacts(ctx, m, f, kept)
 }
 
 // countFacts reads the stored facts, with no core running.
-func (b *FreezeBench) countFacts(ctx context.Context, f *FreezeFigures, kept map[string]bool) error {
-	keys, err := b.Home.Keyring()
-	if err != nil {
-		return err
-	}
-	broker, err := meshcore.StartBroker(meshcore.BrokerOptions{Keyring: keys, StoreDir: b.Home.StreamDir(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return err
-	}
-	defer broker.Close()
-	nc, err := broker.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	ledger, err := meshcore.OpenLedger(ctx, nc, meshcore.LedgerOptions{})
-	if err != nil {
-		return err
-	}
-	defer ledger.Close()
+func (b *FreezeBench) countFacts(ctx context.Context, m *Mesh, f *FreezeFigures, kept map[string]bool) error {
 	worked, again := 0, 0
-	_, err = ledger.Replay(ctx, 0, func(_ uint64, facts []wire.Fact) error {
-		for _, fact := range facts {
-			if fact.Kind != wire.FactDelivered || !kept[fact.Operation] {
-				continue
-			}
-			var d wire.DeliveryFact
-			if err := json.Unmarshal(fact.Data, &d); err != nil {
-				return err
-			}
-			if d.State == wire.Worked {
-				worked += d.Agents.Len()
-				again += d.Again.Len()
-			}
+	err := eachFact(ctx, m.Home, func(fact wire.Fact) error {
+		if fact.Kind != wire.FactDelivered || !kept[fact.Operation] {
+			return nil
+		}
+		var d wire.DeliveryFact
+		if err := json.Unmarshal(fact.Data, &d); err != nil {
+			return err
+		}
+		if d.State == wire.Worked {
+			worked += d.Agents.Len()
+			again += d.Again.Len()
 		}
 		return nil
 	})

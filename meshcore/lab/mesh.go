@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"mesh30k/agentd/fleet"
+	"mesh30k/meshcore"
 	"mesh30k/meshcore/wire"
 )
 
@@ -21,8 +23,9 @@ type Say func(ctx context.Context, command string) (wire.Outcome, error)
 
 // Mesh is a mesh of real processes: a core and a fleet, children of this one.
 type Mesh struct {
-	Exe       string   // the program
-	Name      string   // of the mesh, whose home exists
+	Exe       string // the program
+	Name      string // of the mesh
+	Home      *meshcore.Home
 	Agents    int      // of the fleet
 	Args      []string // global flags of every child
 	FleetArgs []string
@@ -104,25 +107,32 @@ const JoinToken = "MESH30K_JOIN"
 var ErrEnded = errors.New("a process of the mesh has ended")
 
 // AwaitActive waits until all agents are enrolled and active, as the core says.
-func (m *Mesh) AwaitActive(ctx context.Context) (CoreStatus, error) {
-	n := m.Agents
+// With churn it waits until all are active but those who are away: whoever is
+// alive and not active has come back within the last heartbeat interval. It
+// returns what the core said then.
+func (m *Mesh) AwaitActive(ctx context.Context) (s CoreStatus, err error) {
+	var present attendance
 	for {
-		var s CoreStatus
 		if err := m.Core.Next(ctx, &s); err != nil {
-			return s, fmt.Errorf("%d of %d agents are active: %w", s.Stats.ActiveAgents, n, err)
+			return s, fmt.Errorf("%d of %d agents are active: %w", s.Stats.ActiveAgents, m.Agents, err)
 		}
-		if s.Stats.TotalAgents >= n && s.Stats.ActiveAgents == s.Stats.TotalAgents {
+		var fleet fleet.Counters
+		if err := m.Fleet.Status(ctx, &fleet); err != nil {
+			return s, err
+		}
+		if present.complete(m.Agents, fleet, s.Stats) {
 			return s, nil
 		}
-		if m.Fleet != nil {
-			select {
-			case <-m.Fleet.Done():
-				return s, fmt.Errorf("%w: %w", ErrEnded, m.Fleet.failure("ended"))
-			default:
-			}
+		select {
+		case <-m.Fleet.Done():
+			return s, fmt.Errorf("%w: %w", ErrEnded, m.Fleet.failure("ended"))
+		default:
 		}
 	}
 }
+
+// endPatience is how long a child may take to end in order.
+const endPatience = 30 * time.Second
 
 // End ends the fleet, then the core, each in order. Nothing can be started
 // afterwards.
@@ -133,7 +143,7 @@ func (m *Mesh) End() error {
 	var errs []error
 	for _, p := range []*Process{m.Fleet, m.Core} {
 		if p != nil {
-			if err := p.End(30 * time.Second); err != nil {
+			if err := p.End(endPatience); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
 			}
 		}
