@@ -75,9 +75,13 @@ func run(ctx context.Context, args []string, in *os.File, out, errs *os.File) in
 		Connect: func(ctx context.Context, _ string) (cli.Plane, error) {
 			home, err := a.home()
 			if err != nil {
-				return nil, err
+				return nil, coded(err)
 			}
-			return a.connect(ctx, home)
+			c, err := a.connect(ctx, home)
+			if err != nil { // a nil client in an interface would not be nil
+				return nil, coded(err)
+			}
+			return c, nil
 		},
 		In: in, Out: out, Err: errs,
 		Terminal: term.IsTerminal(in.Fd()) && term.IsTerminal(errs.Fd()),
@@ -503,6 +507,14 @@ func (a *app) benches() map[string]cli.Bench {
 				return nil, err
 			}
 			b := lab.FreezeBench{Broadcasts: 3, Kill: o.Kill, Talk: cmd.ErrOrStderr()}
+			return b.Run(cmd.Context(), m)
+		}},
+		"bus": {Short: "deliveries a second, by cluster and singly, beside plain NATS", Run: func(cmd *cobra.Command, o cli.BenchOptions) (map[string]float64, error) {
+			m, home, err := a.stage("bench-bus", false, o.Agents, nil)
+			if err != nil {
+				return nil, err
+			}
+			b := lab.BusBench{Home: home, Talk: cmd.ErrOrStderr()}
 			return b.Run(cmd.Context(), m)
 		}},
 	}
