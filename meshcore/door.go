@@ -37,8 +37,8 @@ func (c *Core) ServeDoor(ctx context.Context, act Actor) error {
 		case <-ctx.Done():
 			return nil
 		case m := <-requests:
-			if m.Reply == "" {
-				continue // nobody to answer: nothing is done unseen
+			if !repliesTo(m, asker(m)) {
+				continue // answers go to the person who asks, and nothing is done unseen
 			}
 			select {
 			case places <- struct{}{}:
@@ -60,12 +60,11 @@ func (c *Core) serve(ctx context.Context, m *nats.Msg, act Actor) {
 		c.reply(m, refusedOutcome("", wire.Errorf(wire.CodeBadMessage, "%v", err)))
 		return
 	}
-	person := strings.TrimPrefix(m.Subject, "m.do.")
-	if !strings.HasPrefix(m.Reply, wire.InboxPrefix(person)+".") {
-		return // answers go to the person who asks, and to nobody else
-	}
-	act(ctx, person, do, func(answer wire.Message) { c.reply(m, answer) })
+	act(ctx, asker(m), do, func(answer wire.Message) { c.reply(m, answer) })
 }
+
+// asker is the person who sent a request: the broker vouches for the name.
+func asker(m *nats.Msg) string { return strings.TrimPrefix(m.Subject, wire.SubjectPerson("")) }
 
 // refusedOutcome is the OUTCOME of a request that cannot be served.
 func refusedOutcome(id string, err *wire.Error) *wire.Outcome {

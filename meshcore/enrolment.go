@@ -154,6 +154,9 @@ func (c *Core) serveJoins(ctx context.Context, joins <-chan *nats.Msg) {
 		case <-ctx.Done():
 			return
 		case m := <-joins:
+			if !repliesTo(m, tokenOf(m)) {
+				continue
+			}
 			answer := c.join(ctx, m)
 			if err := m.Respond(wire.Encode(answer)); err != nil {
 				c.log.Warn("JOIN not answered", "err", err)

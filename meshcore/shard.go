@@ -147,6 +147,10 @@ func (s *shard) take(m *nats.Msg, now time.Time) {
 		s.counters.Undecodable++
 		return
 	}
+	if m.Reply != "" && !repliesTo(m, host) {
+		s.counters.Foreign++
+		return
+	}
 	l := s.leads[cluster.Cluster-1]
 	switch uplink {
 	case wire.UplinkHeartbeat:
