@@ -105,7 +105,7 @@ func (id *Identity) Configs(dir string) []Config {
 			Mesh: id.Mesh, Host: id.Host, Sector: g.Sector, Clusters: g.Clusters,
 			Journal: filepath.Join(dir, fmt.Sprintf("sector-%d", g.Sector)),
 			Connect: func(opts ...nats.Option) (*nats.Conn, error) {
-				return Dial(id.URL, id.CA, append(opts, cred.Option())...)
+				return auth.Dial(id.URL, id.CA, append(opts, cred.Option())...)
 			},
 		})
 	}

@@ -2,8 +2,6 @@ package agentd
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -32,7 +30,7 @@ func Join(ctx context.Context, token auth.Token, join wire.Join) (wire.Joined, e
 	var joined wire.Joined
 	if token.What != "host" {
 		return joined, wire.Errorf(wire.CodeForbidden, "this token invites an %s, not a host", token.What).
-			WithHint("ask for one with `mesh30k invite host`")
+			WithHint("it goes with `mesh30k connect`; for a host ask for one with `mesh30k invite host`")
 	}
 	join.Header = wire.Head(wire.TypeJoin)
 	if join.Mesh == "" {
@@ -61,7 +59,7 @@ func Join(ctx context.Context, token auth.Token, join wire.Join) (wire.Joined, e
 func ask(ctx context.Context, token auth.Token, join *wire.Join) ([]byte, error) {
 	inbox := wire.InboxPrefix(token.ID)
 	opts := append(token.Credentials().Options(inbox, 1), nats.Timeout(connectTimeout))
-	conn, err := Dial(token.URL, token.CA, opts...)
+	conn, err := auth.Dial(token.URL, token.CA, opts...)
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
 		return nil, wire.Errorf(wire.CodeTokenUnknown, "the mesh at %s does not know this join token: it has expired, or belongs to another mesh", token.URL).
@@ -75,17 +73,4 @@ func ask(ctx context.Context, token auth.Token, join *wire.Join) ([]byte, error)
 		return nil, fmt.Errorf("join: %s: %w: its core does not answer: %w", token.URL, ErrUnreachable, err)
 	}
 	return m.Data, nil
-}
-
-// Dial connects to a broker whose authority is ca, in PEM; empty: without TLS
-// or with an authority that the system knows.
-func Dial(url, ca string, opts ...nats.Option) (*nats.Conn, error) {
-	if ca != "" {
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM([]byte(ca)) {
-			return nil, errors.New("the broker's authority is not a PEM certificate")
-		}
-		opts = append(opts, nats.Secure(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}))
-	}
-	return nats.Connect(url, opts...)
 }

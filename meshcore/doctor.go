@@ -2,6 +2,7 @@ package meshcore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -110,6 +111,9 @@ func examineMeshes(root string) []Finding {
 func examineMesh(root, name string) Finding {
 	f := Finding{Name: "mesh " + name, OK: true}
 	home, err := OpenHome(root, name)
+	if err == nil && home.Remote != nil {
+		return examineRemote(home, time.Now())
+	}
 	if err == nil {
 		_, err = home.Keyring()
 	}
@@ -120,6 +124,27 @@ func examineMesh(root, name string) Finding {
 	f.Found = fmt.Sprintf("%d sectors, %d seats; no core runs", len(home.Topology.Sectors), home.Topology.Seats())
 	if info, ok := home.Core(); ok {
 		f.Found = fmt.Sprintf("%d sectors, %d seats; core at %s, process %d", len(home.Topology.Sectors), home.Topology.Seats(), info.URL, info.PID)
+	}
+	return f
+}
+
+// examineRemote looks at the credentials that are here for a mesh elsewhere.
+func examineRemote(home *Home, now time.Time) Finding {
+	f := Finding{Name: "mesh " + home.Mesh(), OK: true, Found: fmt.Sprintf("mesh %s at %s", home.Remote.Mesh, home.Remote.URL)}
+	names, err := home.People()
+	if err == nil && len(names) == 0 {
+		err = errors.New("there are no credentials")
+	}
+	for _, name := range names {
+		who, bad := home.Person(name)
+		if bad == nil {
+			bad = stillValid(who, now)
+		}
+		err = errors.Join(err, bad)
+		f.Found += fmt.Sprintf("; %s (%s) until %s", name, who.Role(), who.Expires().UTC().Format(time.DateOnly))
+	}
+	if err != nil {
+		f.OK, f.Found, f.Do = false, err.Error(), "ask an operator for a token and join again: mesh30k connect TOKEN"
 	}
 	return f
 }

@@ -2,10 +2,10 @@ package meshcore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,9 +18,10 @@ import (
 
 // Lifetimes of what the core signs.
 const (
-	hostJWTLife  = 30 * 24 * time.Hour // security: rotation every 30 days
-	joinTimeout  = 30 * time.Second
-	inviteMaxTTL = 30 * 24 * time.Hour
+	hostJWTLife   = 30 * 24 * time.Hour // security: rotation every 30 days
+	personJWTLife = 30 * 24 * time.Hour
+	joinTimeout   = 30 * time.Second
+	inviteMaxTTL  = 30 * 24 * time.Hour
 )
 
 // enrolment is who belongs to the mesh: hosts with their keys, agents with
@@ -95,58 +96,6 @@ func (e *enrolment) ofSector(sector int) [][]wire.Enrolled {
 	return all
 }
 
-// AddPerson lets a person use the mesh: durable first, then known.
-func (c *Core) AddPerson(ctx context.Context, p wire.Person) error {
-	if err := wire.CheckName("person", p.Name); err != nil {
-		return err
-	}
-	if c.enrolment.hasHost(p.Name) || p.Name == auth.CoreName {
-		return wire.Errorf(wire.CodeDuplicate, "%s is the name of a host or of the core", p.Name)
-	}
-	if _, err := c.opt.Facts.Append(ctx, wire.Fact{
-		At: time.Now(), Kind: wire.FactPersonAdded, Actor: "core", Data: encodeData(p),
-		Text: fmt.Sprintf("%s may use the mesh as %s", p.Name, p.Role),
-	}); err != nil {
-		return fmt.Errorf("adding %s: %w", p.Name, err)
-	}
-	c.enrolment.mu.Lock()
-	defer c.enrolment.mu.Unlock()
-	c.enrolment.people[p.Name] = p
-	return nil
-}
-
-// Invite makes the token t.ID, which lets a host join t.Uses times (0: once)
-// until t.Expires, and returns its text.
-func (c *Core) Invite(ctx context.Context, t wire.Token) (string, error) {
-	if t.What != "host" {
-		return "", wire.Errorf(wire.CodeNotYet, "inviting an %s is not in this version", wire.Clean(t.What)).
-			WithHint("on this machine people are added by mesh30k init --person")
-	}
-	now := time.Now()
-	if t.Expires.Before(now) || t.Expires.Sub(now) > inviteMaxTTL {
-		return "", wire.Errorf(wire.CodeBadMessage, "a token must expire within %v from now", inviteMaxTTL)
-	}
-	t.Uses = max(1, t.Uses)
-	public, seed, err := auth.NewUserKey()
-	if err != nil {
-		return "", err
-	}
-	jwt, err := c.opt.Keyring.TokenJWT(t.ID, public, t.Expires.Sub(now))
-	if err != nil {
-		return "", err
-	}
-	if _, err := c.opt.Facts.Append(ctx, wire.Fact{
-		At: now, Kind: wire.FactTokenIssued, Actor: "core", Data: encodeData(t),
-		Text: fmt.Sprintf("token %s for %d join(s) of a host, until %s", t.ID, t.Uses, t.Expires.UTC().Format(time.RFC3339)),
-	}); err != nil {
-		return "", fmt.Errorf("issuing the token: %w", err)
-	}
-	c.enrolment.mu.Lock()
-	c.enrolment.tokens[t.ID] = t
-	c.enrolment.mu.Unlock()
-	return auth.Token{ID: t.ID, Mesh: c.opt.Topology.Mesh, URL: c.opt.URL, JWT: jwt, Seed: seed, What: t.What, Name: t.Name}.Encode(), nil
-}
-
 // serveJoins answers JOINs one after the other until ctx ends.
 func (c *Core) serveJoins(ctx context.Context, joins <-chan *nats.Msg) {
 	for {
@@ -165,18 +114,26 @@ func (c *Core) serveJoins(ctx context.Context, joins <-chan *nats.Msg) {
 	}
 }
 
-// join gives a host its places, or says why not.
+// join lets a host or person in, or says why not.
 func (c *Core) join(ctx context.Context, m *nats.Msg) wire.Message {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	token := tokenOf(m)
+	if kind, _ := wire.PeekType(m.Data); kind == wire.TypePersonJoin {
+		return c.joinPerson(ctx, token, m.Data)
+	}
+	return c.joinHost(ctx, token, m.Data)
+}
+
+// joinHost gives a host its places.
+func (c *Core) joinHost(ctx context.Context, token string, data []byte) wire.Message {
 	var j wire.Join
-	if err := wire.Decode(m.Data, wire.TypeJoin, &j); err != nil {
+	if err := wire.Decode(data, wire.TypeJoin, &j); err != nil {
 		return wire.Errorf(wire.CodeBadMessage, "%v", err)
 	}
 	if j.Mesh != c.opt.Topology.Mesh {
 		return wire.Errorf(wire.CodeOtherMesh, "host %s wants to join mesh %s, this is %s", j.Host, j.Mesh, c.opt.Topology.Mesh)
 	}
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
-	defer cancel()
-	token := strings.TrimPrefix(m.Subject, "m.join.")
 	joined, agents, refusal := c.enrolment.admit(token, &j, time.Now())
 	if refusal != nil {
 		return refusal
@@ -195,15 +152,14 @@ func (e *enrolment) admit(token string, j *wire.Join, now time.Time) (*wire.Join
 	if said, ok := e.joins[token+" "+j.Host]; ok && e.hosts[j.Host] == j.Key {
 		return &said, nil, nil
 	}
-	t, known := e.tokens[token]
+	t, refusal := e.issued(token, now)
 	switch {
-	case !known:
-		return nil, nil, wire.Errorf(wire.CodeTokenUnknown, "token %s was never issued by this mesh", wire.Clean(token)).
-			WithHint("ask for a new one: mesh30k invite host")
-	case now.After(t.Expires):
-		return nil, nil, wire.Errorf(wire.CodeTokenUnknown, "token %s expired at %s", token, t.Expires.UTC().Format(time.RFC3339)).
-			WithHint("ask for a new one: mesh30k invite host")
-	case e.used[token] >= t.Uses:
+	case refusal != nil:
+		return nil, nil, refusal
+	case t.What != "host":
+		return nil, nil, wire.Errorf(wire.CodeForbidden, "token %s invites an %s, not a host", token, t.What).
+			WithHint("it goes with mesh30k connect; a host needs one of: mesh30k invite host")
+	case e.spent(t):
 		return nil, nil, wire.Errorf(wire.CodeTokenUsed, "token %s has been used", token).
 			WithHint("each host needs its own: mesh30k invite host")
 	}
@@ -226,7 +182,7 @@ func (e *enrolment) admit(token string, j *wire.Join, now time.Time) (*wire.Join
 
 // asError makes a *wire.Error of err, which it may be already.
 func asError(err error) *wire.Error {
-	if e, ok := err.(*wire.Error); ok { //nolint:errorlint // mechanisms return it bare
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e
 	}
 	return wire.Errorf(wire.CodeInternal, "%v", err)

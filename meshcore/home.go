@@ -40,10 +40,16 @@ var (
 //	core.json     where the core listens, while one runs
 //	lock          held by the core while it runs
 //
+// Of a mesh whose core runs elsewhere only this is here:
+//
+//	remote.json   where the mesh is
+//	people/       as above
+//
 // All of it may be read by its owner only.
 type Home struct {
 	Dir      string
-	Topology *wire.Topology
+	Topology *wire.Topology // nil: that of a remote mesh is known to its core only
+	Remote   *Remote        // nil: the mesh's own directory
 }
 
 // homeFile is mesh.json.
@@ -55,13 +61,11 @@ type homeFile struct {
 
 // InitHome makes the directory of a new mesh in root, with fresh root keys and
 // credentials of the local person, who is an operator. It appears whole or, if
-// anything fails, not at all; a mesh of that name is [ErrExists].
+// anything fails, not at all; a mesh of that name is [ErrExists], a topology or
+// name that cannot be a *wire.Error of code bad_message.
 func InitHome(root string, topology wire.Topology, person string) (*Home, error) {
-	if err := topology.Check(); err != nil {
-		return nil, err
-	}
-	if err := auth.CheckName("person", person); err != nil {
-		return nil, err
+	if err := errors.Join(topology.Check(), auth.CheckName("person", person)); err != nil {
+		return nil, wire.Errorf(wire.CodeBadMessage, "mesh %s cannot be made: %v", wire.Clean(topology.Mesh), err)
 	}
 	final := filepath.Join(root, topology.Mesh)
 	if _, err := os.Lstat(final); err == nil {
@@ -111,33 +115,22 @@ func fillHome(dir string, topology *wire.Topology, person string) error {
 	return auth.WriteFile(filepath.Join(dir, "mesh.json"), data)
 }
 
-// OpenHome finds the mesh in root and reads its topology. It changes nothing.
+// OpenHome finds the mesh in root, the mesh's own directory or that of a remote
+// one, and reads its topology. It changes nothing.
 func OpenHome(root, mesh string) (*Home, error) {
 	if err := wire.CheckName("mesh", mesh); err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(root, mesh)
 	path := filepath.Join(dir, "mesh.json")
-	data, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("mesh %s: %w in %s: make it with `mesh30k init %s`, or choose another with --mesh", mesh, ErrNoMesh, root, mesh)
-	case err != nil:
-		return nil, fmt.Errorf("mesh %s cannot be read: %w", mesh, err)
-	}
-	// The format alone first: a newer file may hold anything else.
-	var format struct {
-		Format int `json:"format"`
-	}
-	if err := json.Unmarshal(data, &format); err != nil {
-		return nil, fmt.Errorf("mesh %s: %s is damaged: %w; restore it from a backup", mesh, path, err)
-	}
-	if format.Format > homeFormat {
-		return nil, fmt.Errorf("mesh %s in %s: %w (format %d; this program knows up to %d); nothing was touched: use that version", mesh, dir, ErrNewer, format.Format, homeFormat)
-	}
 	var file homeFile
-	if err := json.Unmarshal(data, &file); err != nil || file.Topology == nil {
-		return nil, fmt.Errorf("mesh %s: %s is damaged: %w; restore it from a backup", mesh, path, errors.Join(err, errors.New("no topology")))
+	switch err := readFormatted(path, homeFormat, &file); {
+	case errors.Is(err, fs.ErrNotExist):
+		return openRemote(root, mesh)
+	case err != nil:
+		return nil, fmt.Errorf("mesh %s: %w", mesh, err)
+	case file.Topology == nil:
+		return nil, fmt.Errorf("mesh %s: %s is damaged: no topology; restore it from a backup", mesh, path)
 	}
 	if err := file.Topology.Check(); err != nil {
 		return nil, fmt.Errorf("mesh %s: %s is damaged: %w; restore it from a backup", mesh, path, err)
@@ -146,6 +139,29 @@ func OpenHome(root, mesh string) (*Home, error) {
 		return nil, fmt.Errorf("mesh %s: %s is that of mesh %s: a mesh's directory must not be renamed", mesh, path, file.Topology.Mesh)
 	}
 	return &Home{Dir: dir, Topology: file.Topology}, nil
+}
+
+// readFormatted reads a file of JSON whose member format is known up to newest;
+// a newer one is [ErrNewer].
+func readFormatted(path string, newest int, v any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	// The format alone first: a newer file may hold anything else.
+	var format struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(data, &format); err != nil {
+		return fmt.Errorf("%s is damaged: %w; restore it from a backup", path, err)
+	}
+	if format.Format > newest {
+		return fmt.Errorf("%s: %w (format %d; this program knows up to %d); nothing was touched: use that version", path, ErrNewer, format.Format, newest)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s is damaged: %w; restore it from a backup", path, err)
+	}
+	return nil
 }
 
 // ListHomes names the meshes in root, in alphabetical order. No root, no
@@ -203,6 +219,9 @@ func (h *Home) keyringPath() string { return filepath.Join(h.Dir, "keyring.json"
 
 // Keyring loads the mesh's root keys.
 func (h *Home) Keyring() (*auth.Keyring, error) {
+	if err := h.needsKeys("its root keys are not here"); err != nil {
+		return nil, err
+	}
 	k, err := auth.LoadKeyring(h.keyringPath())
 	if err != nil {
 		return nil, err

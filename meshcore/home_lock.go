@@ -119,10 +119,14 @@ func (h *Home) Withdraw() error {
 	return nil
 }
 
-// Core says where the mesh's core listens; false if none runs. What a killed
+// Core says where the mesh's core listens; false if none runs. That of a remote
+// mesh is taken to run, as a process of which nothing is known. What a killed
 // core left behind does not count: its process is gone, or lives but is another
 // one, which does not hold the lock.
 func (h *Home) Core() (CoreInfo, bool) {
+	if h.Remote != nil {
+		return CoreInfo{Mesh: h.Mesh(), URL: h.Remote.URL}, true
+	}
 	data, err := os.ReadFile(h.corePath())
 	if err != nil {
 		return CoreInfo{}, false

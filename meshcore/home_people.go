@@ -1,6 +1,7 @@
 package meshcore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"mesh30k/meshcore/auth"
 	"mesh30k/meshcore/wire"
@@ -59,18 +62,56 @@ func (h *Home) Person(name string) (auth.Credentials, error) {
 	}
 	if name == "" {
 		if len(names) != 1 {
-			return auth.Credentials{}, fmt.Errorf("mesh %s has credentials of %d people here (%s): choose one with --as", h.Mesh(), len(names), strings.Join(names, ", "))
+			return auth.Credentials{}, wire.Errorf(wire.CodeBadMessage, "mesh %s has credentials of %d people here (%s)", h.Mesh(), len(names), strings.Join(names, ", ")).
+				WithHint("choose one with --as")
 		}
 		name = names[0]
 	}
 	if err := auth.CheckName("person", name); err != nil {
-		return auth.Credentials{}, err
+		return auth.Credentials{}, wire.Errorf(wire.CodeBadMessage, "%v", err)
 	}
 	c, err := auth.LoadCredentials(h.credsPath(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return auth.Credentials{}, fmt.Errorf("mesh %s has no credentials of %s here, only of: %s", h.Mesh(), name, strings.Join(names, ", "))
+		return auth.Credentials{}, wire.Errorf(wire.CodeBadMessage, "mesh %s has no credentials of %s here, only of: %s", h.Mesh(), name, strings.Join(names, ", "))
 	}
 	return c, err
+}
+
+// stillValid says that credentials have ended, and what to do about it.
+func stillValid(c auth.Credentials, now time.Time) error {
+	end := c.Expires()
+	if end.IsZero() || now.Before(end) {
+		return nil
+	}
+	return wire.Errorf(wire.CodeForbidden, "the credentials of %s ended at %s", c.Name, end.UTC().Format(time.RFC3339)).
+		WithHint("ask an operator for a token (mesh30k invite %s) and use it: mesh30k connect TOKEN --as %s", cmp.Or(c.Role(), "observer"), c.Name)
+}
+
+// Dial connects to the mesh's core as a person whose credentials are here; as
+// "": the only one. Errors are of type *wire.Error; of code unreachable if no
+// core runs.
+func (h *Home) Dial(as string) (*nats.Conn, auth.Credentials, error) {
+	info, ok := h.Core()
+	if !ok {
+		return nil, auth.Credentials{}, wire.Errorf(wire.CodeUnreachable, "no core of mesh %s runs here", h.Mesh()).
+			WithHint("start it: mesh30k core --mesh %s", h.Mesh())
+	}
+	me, err := h.Person(as)
+	if err == nil {
+		err = stillValid(me, time.Now())
+	}
+	if err != nil {
+		return nil, me, err
+	}
+	ca := ""
+	if h.Remote != nil {
+		ca = h.Remote.CA
+	}
+	nc, err := auth.Dial(info.URL, ca, me.Options(wire.InboxPrefix(me.Name), 1)...)
+	if err != nil {
+		return nil, me, wire.Errorf(wire.CodeUnreachable, "the core of mesh %s at %s: %v", h.Mesh(), info.URL, err)
+	}
+	return nc, me, nil
 }
 
 // LocalPeople are the people whose credentials lie in the directory, with the

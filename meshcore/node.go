@@ -70,6 +70,9 @@ func RunNode(ctx context.Context, o NodeOptions) error {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if err := o.Home.needsKeys("no core of it can run here"); err != nil {
+		return err
+	}
 	lock, err := o.Home.Lock()
 	if err != nil {
 		return err

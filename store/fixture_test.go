@@ -152,7 +152,7 @@ func frozen(kind wire.FactKind, selector string) wire.Fact {
 func aMesh() *story {
 	y := newStory()
 	y.tell(wire.Fact{Kind: wire.FactCoreStarted, Actor: "core"})
-	y.tell(wire.Fact{Kind: wire.FactPersonAdded, Data: data(wire.Person{Name: "ada", Role: wire.Operator, Key: "UADA"})}, token("t1", 2))
+	y.tell(wire.Fact{Kind: wire.FactPersonAdded, Data: data(wire.Person{Name: "ada", Role: wire.Operator, Key: "UADA", Token: "t0"})}, token("t1", 2))
 	y.tell(
 		joined("pi", "t1", cluster(7, 4), enrolled("bee", "pi", wire.ClassLocal, seat(7, 4, 1), 0), enrolled("cat", "pi", wire.ClassLocal, seat(7, 4, 2), 1)),
 		joined("pi", "t1", cluster(7, 5), enrolled("dog", "pi", wire.ClassHuman, seat(7, 5, 1), 2)))

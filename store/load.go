@@ -75,15 +75,17 @@ func (s *Store) Tokens(ctx context.Context) ([]TokenUse, error) {
 	return tokens, err
 }
 
-// People returns who may use the mesh, in the order in which they were added.
+// People returns who may use the mesh, in the order in which they were added,
+// each with the last token that she used.
 func (s *Store) People(ctx context.Context) ([]wire.Person, error) {
 	var people []wire.Person
 	err := s.each(ctx, s.history, "read the people", func(rows *sql.Rows) error {
 		var p wire.Person
-		err := rows.Scan(&p.Name, &p.Role, &p.Key)
+		err := rows.Scan(&p.Name, &p.Role, &p.Key, &p.Token)
 		people = append(people, p)
 		return err
-	}, "SELECT name, role, key FROM person ORDER BY seq, name")
+	}, `SELECT name, role, key, coalesce((SELECT token FROM token_use u WHERE u.key = p.key ORDER BY u.seq DESC LIMIT 1), '')
+		FROM person p ORDER BY seq, name`)
 	return people, err
 }
 

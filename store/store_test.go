@@ -46,7 +46,7 @@ func TestWhatACoreReadsWhenItStarts(t *testing.T) {
 		t.Errorf("tokens: %+v: one host that joined two clusters used it once", tokens)
 	}
 	people := try[[]wire.Person](t)(s.People(ctx))
-	if len(people) != 1 || people[0] != (wire.Person{Name: "ada", Role: wire.Operator, Key: "UADA"}) {
+	if len(people) != 1 || people[0] != (wire.Person{Name: "ada", Role: wire.Operator, Key: "UADA", Token: "t0"}) {
 		t.Errorf("people: %+v", people)
 	}
 	orders := try[[]wire.FreezeOrder](t)(s.FreezeOrders(ctx))

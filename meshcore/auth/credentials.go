@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -58,6 +59,15 @@ func checkUser(userJWT, seed string) (*jwt.UserClaims, error) {
 	return claims, nil
 }
 
+// PublicKey is the public half of the user's own key; empty: the JWT is damaged.
+func (c Credentials) PublicKey() string {
+	claims, err := jwt.DecodeUserClaims(c.JWT)
+	if err != nil {
+		return ""
+	}
+	return claims.Subject
+}
+
 // Expires is when the JWT ends; zero: never, or it is damaged.
 func (c Credentials) Expires() time.Time {
 	claims, err := jwt.DecodeUserClaims(c.JWT)
@@ -65,6 +75,24 @@ func (c Credentials) Expires() time.Time {
 		return time.Time{}
 	}
 	return time.Unix(claims.Expires, 0)
+}
+
+// roleTag opens the tag of a person's JWT that tells her role.
+const roleTag = "role:"
+
+// Role is that of a person ("operator" or "observer") as her JWT says it; empty:
+// it says none. It is for showing only: the core knows the role that counts.
+func (c Credentials) Role() string {
+	claims, err := jwt.DecodeUserClaims(c.JWT)
+	if err != nil {
+		return ""
+	}
+	for _, tag := range claims.Tags {
+		if role, ok := strings.CutPrefix(tag, roleTag); ok {
+			return role
+		}
+	}
+	return ""
 }
 
 // Save writes the credentials to path in the creds format of NATS, atomically,

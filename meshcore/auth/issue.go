@@ -34,16 +34,17 @@ func (k *Keyring) HostJWT(sector int, host, publicKey string, clusters []string,
 }
 
 // PersonJWT lets the holder of publicKey act as the person name, whose role is
-// "operator" or "observer", for ttl from now; ttl 0 never ends.
+// "operator" or "observer", for ttl from now; ttl 0 never ends. A tag tells her
+// own programs the role; what she may do does not follow from it.
 func (k *Keyring) PersonJWT(role, name, publicKey string, ttl time.Duration) (string, error) {
 	if err := CheckName("person", name); err != nil {
 		return "", err
 	}
 	switch role {
 	case "operator":
-		return k.issue(k.signers.operator, name, publicKey, ttl)
+		return k.issue(k.signers.operator, name, publicKey, ttl, roleTag+role)
 	case "observer":
-		return k.issue(k.signers.observer, name, publicKey, ttl)
+		return k.issue(k.signers.observer, name, publicKey, ttl, roleTag+role)
 	}
 	return "", fmt.Errorf("person %s: role %q: want operator or observer", name, role)
 }

@@ -212,6 +212,9 @@ func TestRoleOf(t *testing.T) {
 	if role, name, of, err := k.RoleOf(text); role != "observer" || name != "bob" || of != key || err != nil {
 		t.Errorf("it is %s %s %s (%v)", role, name, of, err)
 	}
+	if role := (Credentials{JWT: text}).Role(); role != "observer" {
+		t.Errorf("her own programs take her for %q", role)
+	}
 	if _, _, _, err := other.RoleOf(text); err == nil {
 		t.Error("another mesh believes it")
 	}

@@ -1,0 +1,62 @@
+package meshcore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"mesh30k/meshcore/auth"
+	"mesh30k/meshcore/wire"
+)
+
+// Invite makes the token t.ID, which lets in what t.What says (a host, an
+// operator or an observer) t.Uses times (0: once) until t.Expires, and returns
+// its text.
+func (c *Core) Invite(ctx context.Context, t wire.Token) (string, error) {
+	switch t.What {
+	case "host", string(wire.Operator), string(wire.Observer):
+	default:
+		return "", wire.Errorf(wire.CodeBadMessage, "who is invited? %q: want host, operator or observer", wire.Clean(t.What))
+	}
+	now := time.Now()
+	if t.Expires.Before(now) || t.Expires.Sub(now) > inviteMaxTTL {
+		return "", wire.Errorf(wire.CodeBadMessage, "a token must expire within %v from now", inviteMaxTTL)
+	}
+	t.Uses = max(1, t.Uses)
+	public, seed, err := auth.NewUserKey()
+	if err != nil {
+		return "", err
+	}
+	jwt, err := c.opt.Keyring.TokenJWT(t.ID, public, t.Expires.Sub(now))
+	if err != nil {
+		return "", err
+	}
+	if _, err := c.opt.Facts.Append(ctx, wire.Fact{
+		At: now, Kind: wire.FactTokenIssued, Actor: "core", Data: encodeData(t),
+		Text: fmt.Sprintf("token %s lets in %d %s, until %s", t.ID, t.Uses, t.What, t.Expires.UTC().Format(time.RFC3339)),
+	}); err != nil {
+		return "", fmt.Errorf("issuing the token: %w", err)
+	}
+	c.enrolment.mu.Lock()
+	c.enrolment.tokens[t.ID] = t
+	c.enrolment.mu.Unlock()
+	return auth.Token{ID: t.ID, Mesh: c.opt.Topology.Mesh, URL: c.opt.URL, JWT: jwt, Seed: seed, What: t.What, Name: t.Name}.Encode(), nil
+}
+
+// issued finds a token that this mesh issued and that has not expired. The
+// caller holds mu.
+func (e *enrolment) issued(id string, now time.Time) (wire.Token, *wire.Error) {
+	t, known := e.tokens[id]
+	switch {
+	case !known:
+		return t, wire.Errorf(wire.CodeTokenUnknown, "token %s was never issued by this mesh", wire.Clean(id)).
+			WithHint("ask for a new one: mesh30k invite")
+	case now.After(t.Expires):
+		return t, wire.Errorf(wire.CodeTokenUnknown, "token %s expired at %s", id, t.Expires.UTC().Format(time.RFC3339)).
+			WithHint("ask for a new one: mesh30k invite %s", t.What)
+	}
+	return t, nil
+}
+
+// spent reports whether a token lets nobody in any more. The caller holds mu.
+func (e *enrolment) spent(t wire.Token) bool { return e.used[t.ID] >= t.Uses }
