@@ -133,6 +133,24 @@ func TestACrashedAgentLosesItsWorkAndWorksItAgainWhenItIsBack(t *testing.T) {
 	}
 }
 
+func TestInAHostThatDrainsNobodyReturns(t *testing.T) {
+	s := broker(t)
+	core := newLead(t, s, enrolled(2)...)
+	cfg := testConfig(s)
+	cfg.DrainTimeout = time.Second
+	cfg.Emulate = func(wire.Enrolled) Emulation { return &puppet{took: time.Hour} }
+	h, stop := start(t, cfg)
+	core.until("a beat of two", func() bool { return len(core.beats) > 0 && len(core.lastBeat().Agents) == 2 })
+	core.order("m1", nil, "a-02") // its work outlasts the drain
+	core.until("in hand", func() bool { b := core.lastBeat().Agents; return len(b) == 2 && b[1].InHand == 1 })
+	core.inject(wire.Inject{Fault: wire.FaultCrash, Agents: []string{"a-01"}, ForMS: 500})
+	core.until("the crash is told", func() bool { _, ok := core.reportedItem(wire.ReportCrash); return ok })
+	stop() // the return would come within the drain
+	if st := h.Stats(); st.Crashes != 1 || st.Returns != 0 {
+		t.Errorf("%d crashes, %d returns; a host that leaves brings nobody back", st.Crashes, st.Returns)
+	}
+}
+
 func TestAStalledAgentBeatsAndDoesNothing(t *testing.T) {
 	p := &puppet{took: 50 * time.Millisecond}
 	core, _ := startSim(t, p)

@@ -142,7 +142,9 @@ func (l *loop) ringFault(t timer) {
 	case ringFaultEnds:
 		l.endFaults(t.agent, t.fault)
 	case ringReturn:
-		l.revive(t.agent)
+		if !l.draining {
+			l.revive(t.agent)
+		}
 	case ringCutEnds:
 		l.endCut(t.number)
 	case ringSkewEnds:
@@ -153,7 +155,14 @@ func (l *loop) ringFault(t timer) {
 	}
 }
 
-func (l *loop) crashRings(a *agent) { l.crash(a, a.faults().away, "") }
+// crashRings lets an agent die by its own schedule. In a host that drains nobody
+// dies or returns any more: the lead might not hear of it, and could not know it
+// from the host's leaving.
+func (l *loop) crashRings(a *agent) {
+	if !l.draining {
+		l.crash(a, a.faults().away, "")
+	}
+}
 
 // crash kills an agent: what it has in hand and in its queue is gone from its
 // memory. Its messages stay in the journal, for when it returns. away 0: it
