@@ -92,7 +92,7 @@ func countBeats(data []byte) (n uint64, err error) {
 		if _, err := d.ReadToken(); err != nil {
 			return 0, err
 		}
-		for ; d.PeekKind() == '{'; n++ {
+		for ; d.PeekKind() != ']'; n++ {
 			if err := d.SkipValue(); err != nil {
 				return 0, err
 			}
