@@ -22,7 +22,6 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/charmbracelet/x/term"
 	"github.com/go-json-experiment/json"
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"mesh30k/agentd"
@@ -77,7 +76,7 @@ func run(ctx context.Context, args []string, in *os.File, out, errs *os.File) in
 			if err != nil {
 				return nil, coded(err)
 			}
-			c, err := a.connect(ctx, home)
+			c, err := a.connect(home)
 			if err != nil { // a nil client in an interface would not be nil
 				return nil, coded(err)
 			}
@@ -142,7 +141,7 @@ func (a *app) root() *cobra.Command {
 		return nil
 	}
 	cli.AddPrograms(root, a.deps, cli.Programs{
-		Console: a.console, Core: a.core, Demo: a.demo, Init: a.init, Fleet: a.fleet,
+		Console: a.console, Core: a.core, Demo: a.demo, Init: a.init, Connect: a.accept, Fleet: a.fleet,
 		Bench: a.benches(), Info: a.info, Doctor: a.doctor, Coded: coded,
 	})
 	return root
@@ -163,20 +162,11 @@ func (a *app) home() (*meshcore.Home, error) {
 	return meshcore.FindHome(a.data(), a.settings.Mesh)
 }
 
-// connect reaches the core of a mesh as the local person.
-func (a *app) connect(_ context.Context, home *meshcore.Home) (*client.Client, error) {
-	info, ok := home.Core()
-	if !ok {
-		return nil, wire.Errorf(wire.CodeUnreachable, "no core of mesh %s runs here", home.Mesh()).
-			WithHint("start it: mesh30k core --mesh %s", home.Mesh())
-	}
-	me, err := home.Person(a.settings.As)
+// connect reaches the core of a mesh as the person whose credentials are here.
+func (a *app) connect(home *meshcore.Home) (*client.Client, error) {
+	nc, me, err := home.Dial(a.settings.As)
 	if err != nil {
 		return nil, err
-	}
-	nc, err := nats.Connect(info.URL, me.Options(wire.InboxPrefix(me.Name), 1)...)
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeUnreachable, "the core of mesh %s at %s: %v", home.Mesh(), info.URL, err)
 	}
 	return client.New(nc, me.Name), nil
 }
@@ -192,6 +182,20 @@ func (a *app) init(_ *cobra.Command, o cli.InitOptions) (cli.Made, error) {
 		return cli.Made{}, err
 	}
 	return cli.Made{Mesh: o.Name, Dir: home.Dir, Person: o.Person, Sectors: len(topology.Sectors), Seats: topology.Seats()}, nil
+}
+
+// accept joins a mesh as the person who was invited.
+func (a *app) accept(cmd *cobra.Command, o cli.ConnectOptions) (cli.Connected, error) {
+	home, me, err := meshcore.Connect(cmd.Context(), a.data(), meshcore.ConnectOptions{
+		Token: o.Token, As: a.settings.As, Name: o.Name, URL: o.URL,
+	})
+	if err != nil {
+		return cli.Connected{}, err
+	}
+	return cli.Connected{
+		Mesh: home.Remote.Mesh, Name: home.Mesh(), Dir: home.Dir, URL: home.Remote.URL,
+		Person: me.Name, Role: me.Role(), Expires: me.Expires().UTC(),
+	}, nil
 }
 
 // core runs a core node until it is told to end.
@@ -318,12 +322,16 @@ func (a *app) console(cmd *cobra.Command) error {
 }
 
 func (a *app) show(ctx context.Context, home *meshcore.Home, waiting string) error {
+	me, err := home.Person(a.settings.As)
+	if err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	feed, acts := make(screen), new(hands)
 	mirror := client.Mirror{
 		Find: func(ctx context.Context) (*client.Client, error) {
-			c, err := a.connect(ctx, home)
+			c, err := a.connect(home)
 			acts.latest.Store(c)
 			return c, err
 		},
@@ -331,7 +339,9 @@ func (a *app) show(ctx context.Context, home *meshcore.Home, waiting string) err
 		Show:       func(s client.Sight) { feed.show(ctx, s, home.Mesh()) },
 	}
 	go mirror.Run(ctx)
-	return views.Run(ctx, views.Options{Feed: feed, Actions: acts, ReadOnly: a.settings.ReadOnly, Waiting: waiting})
+	// The core refuses an observer's changes; the console does not offer them.
+	readOnly := a.settings.ReadOnly || me.Role() == string(wire.Observer)
+	return views.Run(ctx, views.Options{Feed: feed, Actions: acts, ReadOnly: readOnly, Waiting: waiting})
 }
 
 // replica is a registry.Replica as a console keeps one.
@@ -448,14 +458,17 @@ func (a *app) demo(cmd *cobra.Command, o cli.DemoOptions) (any, string, error) {
 
 // stage sets up the mesh of a demo or bench, made anew unless it is kept.
 func (a *app) stage(name string, keep bool, agents int, fleetArgs []string) (*lab.Mesh, *meshcore.Home, error) {
+	state := filepath.Join(a.data(), name, "fleet") // what tells such a mesh from others
 	if !keep {
-		if err := meshcore.RemoveHome(a.data(), name); err != nil {
+		if err := a.strike(name, state); err != nil {
 			return nil, nil, err
 		}
 	}
 	home, err := meshcore.OpenHome(a.data(), name)
 	if errors.Is(err, meshcore.ErrNoMesh) {
-		home, err = meshcore.InitHome(a.data(), registry.TopologyFor(name, agents), "operator")
+		if home, err = meshcore.InitHome(a.data(), registry.TopologyFor(name, agents), "operator"); err == nil {
+			err = os.Mkdir(state, 0o700)
+		}
 	}
 	if err != nil {
 		return nil, nil, err
@@ -466,9 +479,20 @@ func (a *app) stage(name string, keep bool, agents int, fleetArgs []string) (*la
 	}
 	return &lab.Mesh{
 		Exe: exe, Name: name, Home: home, Agents: agents, Args: []string{"--data", a.data(), "--log", a.settings.Log},
-		State: filepath.Join(home.Dir, "fleet"), FleetArgs: fleetArgs,
+		State: state, FleetArgs: fleetArgs,
 		Say: func(ctx context.Context, command string) (wire.Outcome, error) { return a.say(ctx, home, command) },
 	}, home, nil
+}
+
+// strike removes the mesh of an earlier demo or bench, and no other: who made a
+// mesh, or joined one, does not lose it to a demo of the same name.
+func (a *app) strike(name, state string) error {
+	_, there := os.Stat(filepath.Dir(state))
+	if _, err := os.Stat(state); there == nil && errors.Is(err, fs.ErrNotExist) {
+		return wire.Errorf(wire.CodeForbidden, "mesh %s was not made by a demo or bench: it is not made anew", name).
+			WithHint("choose another name with --mesh, or let it be with --keep")
+	}
+	return meshcore.RemoveHome(a.data(), name)
 }
 
 // say carries out a command as the orchestrator types it after ':', with its
@@ -478,7 +502,7 @@ func (a *app) say(ctx context.Context, home *meshcore.Home, command string) (wir
 	if err != nil {
 		return wire.Outcome{}, err
 	}
-	c, err := a.connect(ctx, home)
+	c, err := a.connect(home)
 	if err != nil {
 		return wire.Outcome{}, err
 	}

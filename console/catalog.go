@@ -89,7 +89,7 @@ var catalog = []Entry{
 	entry[Invite](Entry{
 		Name: "invite", Risk: Change,
 		Summary:    "make a join token for a host or a person",
-		Help:       "Prints the line to paste. A token counts once and holds for --ttl.",
+		Help:       "Prints the line to paste: on the host, or where the person sits. A token counts once and holds for\n--ttl. An operator may do all, an observer only reads.",
 		Reversible: "cannot be undone; it expires by itself",
 		Examples:   []string{"invite", "invite --class E --ttl 10m", "invite observer"},
 	}),

@@ -11,7 +11,7 @@ import (
 type Invitation struct {
 	Token wire.Token `json:"token"`
 	Join  string     `json:"join"`  // the token as it is spelled; whoever has it may join
-	Paste string     `json:"paste"` // what to run on the host
+	Paste string     `json:"paste"` // what to run on the host, or what the person runs
 }
 
 func (c *call) invite(a Invite) (*change, error) {
@@ -28,11 +28,19 @@ func (c *call) invite(a Invite) (*change, error) {
 		if err != nil {
 			return wire.Outcome{}, err
 		}
-		paste := "mesh30k agentd run --join " + token
-		if t.Class != "" {
-			paste += " --class " + t.Class
-		}
-		paste += " -- ./my-program"
+		paste := pasteOf(t, token)
 		return c.outcome(wire.Done, Invitation{t, token, paste}, paste+"\n"), nil
 	}}, nil
+}
+
+// pasteOf is the line that spends a token.
+func pasteOf(t wire.Token, text string) string {
+	if t.What != "host" {
+		return "mesh30k connect " + text
+	}
+	line := "mesh30k agentd run --join " + text
+	if t.Class != "" {
+		line += " --class " + t.Class
+	}
+	return line + " -- ./my-program"
 }

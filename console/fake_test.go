@@ -221,7 +221,7 @@ func (w *world) Inject(_ context.Context, t wire.Targets, f wire.Inject) (int, e
 
 func (w *world) Invite(_ context.Context, t wire.Token) (string, error) {
 	w.tokens = append(w.tokens, t)
-	return "mesh30k agentd join TOKEN", nil
+	return "mesh30k1.TOKEN", nil
 }
 
 func (w *world) History(_ context.Context, q wire.HistoryQuery) ([]wire.Fact, error) {

@@ -309,6 +309,10 @@ func TestInviteMakesATokenOnce(t *testing.T) {
 	if tk := o.tokens[0]; tk.What != "host" || tk.Class != "E" || tk.Uses != 1 || !tk.Expires.Equal(noon.Add(10*time.Minute)) || wire.CheckName("token", tk.ID) != nil {
 		t.Errorf("%+v", tk)
 	}
+	wantVerdict(t, o.carry("cecilia", "invite observer"), wire.Done, "mesh30k connect mesh30k1.")
+	if tk := o.tokens[1]; tk.What != "observer" || tk.Uses != 1 {
+		t.Errorf("%+v", tk)
+	}
 	wantVerdict(t, o.step("cecilia", wire.StepPlan, "invite --what observer --class E"), wire.Usage)
 	wantVerdict(t, o.step("olga", wire.StepPlan, "invite"), wire.WasRefused)
 }

@@ -109,7 +109,8 @@ func (h *Home) Dial(as string) (*nats.Conn, auth.Credentials, error) {
 	}
 	nc, err := auth.Dial(info.URL, ca, me.Options(wire.InboxPrefix(me.Name), 1)...)
 	if err != nil {
-		return nil, me, wire.Errorf(wire.CodeUnreachable, "the core of mesh %s at %s: %v", h.Mesh(), info.URL, err)
+		return nil, me, wire.Errorf(wire.CodeUnreachable, "the core of mesh %s at %s: %v", h.Mesh(), info.URL, err).
+			WithHint("see mesh30k doctor; a core elsewhere must run, and be reached through a tunnel")
 	}
 	return nc, me, nil
 }

@@ -21,6 +21,7 @@ type Programs struct {
 	Core    func(cmd *cobra.Command, o CoreOptions) error
 	Demo    func(cmd *cobra.Command, o DemoOptions) (data any, text string, err error)
 	Init    func(cmd *cobra.Command, o InitOptions) (Made, error)
+	Connect func(cmd *cobra.Command, o ConnectOptions) (Connected, error)
 	Fleet   func(cmd *cobra.Command, o FleetOptions) error
 	Bench   map[string]Bench
 	Info    func(cmd *cobra.Command) ([]Setting, error)
@@ -39,7 +40,7 @@ func AddPrograms(root *cobra.Command, d Deps, p Programs) {
 			Use: "console", Short: "watch and steer a mesh on the terminal", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return p.Console(cmd) },
 		},
-		coreCommand(p), demoCommand(p), initCommand(p), agentdCommand(), fleets, benchCommand(p), infoCommand(p), doctorCommand(p),
+		coreCommand(p), demoCommand(p), initCommand(p), connectCommand(p), agentdCommand(), fleets, benchCommand(p), infoCommand(p), doctorCommand(p),
 	)
 	if p.Coded == nil {
 		return
@@ -274,7 +275,9 @@ func parseSizes(text string) (sizes [][]int, err error) {
 func agentdCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "agentd", Short: "make any program an agent: agentd run --class E -- ./my-program",
-		DisableFlagParsing: true, Run: func(*cobra.Command, []string) {},
+		DisableFlagParsing: true, RunE: func(*cobra.Command, []string) error {
+			return wire.Errorf(wire.CodeBadMessage, "agentd has flags of its own: nothing may stand before it").WithHint("mesh30k agentd help")
+		},
 	}
 }
 
