@@ -190,11 +190,11 @@ func checkListen(host string) error {
 	}
 	ip := net.ParseIP(host)
 	if ip == nil {
-		return fmt.Errorf("broker: listen address %q: want an IP address or localhost", host)
+		return wire.Errorf(wire.CodeBadMessage, "broker: listen address %q: want an IP address or localhost", wire.Clean(host))
 	}
 	if !ip.IsLoopback() {
-		return fmt.Errorf("broker: listening on %s would let other machines read and alter what the mesh says, since this version has no TLS; "+
-			"listen on 127.0.0.1 and let hosts come in through an SSH or WireGuard tunnel", host)
+		return wire.Errorf(wire.CodeBadMessage, "broker: listening on %s would let other machines read and alter what the mesh says, since this version has no TLS", host).
+			WithHint("listen on 127.0.0.1 and let hosts come in through an SSH or WireGuard tunnel")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package meshcore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -91,6 +92,9 @@ func (c *Core) TellFacts(facts []wire.Fact) {
 			feed.Facts[i].Data = nil // a console asks for the whole fact with history
 		}
 		if err := c.conn.Publish(wire.SubjectFeed, wire.Encode(feed)); err != nil {
+			if errors.Is(err, nats.ErrConnectionClosed) {
+				return // the core has ended; what is told are its last facts
+			}
 			c.log.Warn("feed not published", "err", err)
 			return
 		}

@@ -54,6 +54,12 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("the facts are damaged at sequence %d: %s; restore the mesh's directory from a backup", e.Seq, e.Reason)
 }
 
+// Unwrap makes it an [ErrDamaged].
+func (e *CorruptError) Unwrap() error { return ErrDamaged }
+
+// ErrDamaged is what every *CorruptError is.
+var ErrDamaged = errors.New("the facts are damaged")
+
 // LedgerOptions configure a ledger.
 type LedgerOptions struct {
 	MaxBytes int64         // disk budget of the facts in bytes; default 2 GiB

@@ -19,6 +19,7 @@ var (
 	ErrLocked   = errors.New("the file is locked by another process")
 	ErrReadOnly = errors.New("the file cannot be written")
 	ErrFull     = errors.New("the disk is full")
+	ErrAhead    = errors.New("the file knows more facts than the stream has")
 	ErrClosed   = errors.New("the store is closed")
 )
 
@@ -47,6 +48,7 @@ var hints = map[error]string{
 	ErrCorrupt:  "restart: it is then moved aside and built anew",
 	ErrLocked:   "end the other process (another core of this mesh, or a tool that has the file open) and try again",
 	ErrReadOnly: "make the file and its directory writable for this user, or choose another directory",
+	ErrAhead:    "facts are lost: restore the stream from a backup; or, to live without them, move the file away: it is then built anew",
 	ErrFull:     "free some space, or lower the retention; nothing that was acknowledged is lost",
 }
 

@@ -261,10 +261,9 @@ func TestAProjectionOfAnotherStreamIsNotContinued(t *testing.T) {
 		now  Stream
 		kept bool
 	}{
-		"the same":                {Stream{"a", last}, true},
-		"the same, grown":         {Stream{"a", last + 5}, true},
-		"made anew":               {Stream{"b", last + 5}, false},
-		"shorter than the cursor": {Stream{"a", last - 1}, false},
+		"the same":        {Stream{"a", last}, true},
+		"the same, grown": {Stream{"a", last + 5}, true},
+		"made anew":       {Stream{"b", last + 5}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -276,6 +275,22 @@ func TestAProjectionOfAnotherStreamIsNotContinued(t *testing.T) {
 				t.Errorf("cursor %d, aside %v", s.Cursor(), beside(t, dir, "other-stream"))
 			}
 		})
+	}
+}
+
+func TestAStreamThatHasLostItsEndIsRefused(t *testing.T) {
+	y := aMesh()
+	last := uint64(len(y.batches))
+	dir := t.TempDir()
+	s := open(t, dir, Options{Stream: &Stream{"a", last}})
+	apply(t, s, y.batches...)
+	want := dump(t, s)
+	must(t, s.Close())
+	_, err := Open(t.Context(), dir, Options{Stream: &Stream{"a", last - 1}})
+	refusedWith(t, err, ErrAhead, historyFile(dir))
+	s = opened(t, dir, Options{Stream: &Stream{"a", last}})
+	if got := dump(t, s); got != want {
+		t.Error("the history was touched")
 	}
 }
 

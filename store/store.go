@@ -61,7 +61,8 @@ type Store struct {
 
 // Open opens or makes history.db and trends.db in dir, which is made if need
 // be. A file that is corrupt is moved aside and begun anew: the facts are then
-// to be applied again from cursor 0, the trends up to now are lost. Errors are
+// to be applied again from cursor 0, the trends up to now are lost. A stream
+// that ends before what was read from it is [ErrAhead]. Errors are
 // of type *Error where a person can act on them.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	o.fill()
@@ -97,8 +98,12 @@ func (s *Store) openHistory(ctx context.Context, dir string) error {
 	}
 	s.cursor.Store(cursor)
 	if want := s.options.Stream; want != nil {
-		if (stream != "" && stream != want.ID) || cursor > want.Last {
+		switch {
+		case stream != "" && stream != want.ID:
 			return s.beginAnew(ctx, dir)
+		case cursor > want.Last: // cut off, or an old backup: to go on would forget a freeze
+			ahead := fmt.Errorf("%w: it has read up to sequence %d, the stream ends at %d", ErrAhead, cursor, want.Last)
+			return errors.Join(explain("open", db.path, ahead), db.close())
 		}
 		return s.adopt(ctx)
 	}
