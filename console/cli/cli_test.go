@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -392,6 +394,9 @@ func TestInfoAndDoctor(t *testing.T) {
 				return Doctor(cmd, []Check{{"disk", true, "3 GB free", ""}, {"fds", false, "256", "ulimit -n 4096"}})
 			}},
 			&cobra.Command{Use: "broken", RunE: func(*cobra.Command, []string) error { return fmt.Errorf("the disk is on fire") }},
+			&cobra.Command{Use: "orphaned", RunE: func(*cobra.Command, []string) error {
+				return fmt.Errorf("its core has ended: %w", &exec.ExitError{ProcessState: new(os.ProcessState)})
+			}},
 		)
 		code := Run(t.Context(), root, args, d)
 		return ran{code: code, out: out.String(), talk: talk.String()}
@@ -407,6 +412,9 @@ func TestInfoAndDoctor(t *testing.T) {
 	}
 	if r := report("doctor", "now"); r.code != 2 {
 		t.Errorf("an argument too many: exit %d %s", r.code, r.talk)
+	}
+	if r := report("orphaned"); r.code != 1 || !strings.Contains(r.talk, "its core has ended") {
+		t.Errorf("a child that failed: exit %d %q", r.code, r.talk)
 	}
 	if r := report("broken"); r.code != 1 || !strings.Contains(r.talk, "on fire") {
 		t.Errorf("exit %d %s", r.code, r.talk)

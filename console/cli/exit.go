@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -35,7 +36,8 @@ func Run(ctx context.Context, root *cobra.Command, args []string, d Deps) int {
 		return over.code
 	}
 	var ended interface{ ExitCode() int }
-	if errors.As(err, &ended) { // by a signal: nothing is to be said
+	var child *exec.ExitError // has an ExitCode too, but not that of this program
+	if errors.As(err, &ended) && !errors.As(err, &child) { // by a signal: nothing is to be said
 		return ended.ExitCode()
 	}
 	e := errorOf(err)
