@@ -32,13 +32,13 @@ func (l *Ledger) replay(ctx context.Context, c *chain, fn func(uint64, []wire.Fa
 	if err != nil {
 		return err
 	}
-	if c.after >= state.Last {
+	if c.seq >= state.Last {
 		return corrupt(c.end(state.Last, *l.noted.Load()))
 	}
 	consumer, err := l.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		AckPolicy:         jetstream.AckNonePolicy,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       c.after + 1,
+		OptStartSeq:       c.seq + 1, // a follower comes here again
 		MemoryStorage:     true,
 		InactiveThreshold: time.Minute,
 	})
