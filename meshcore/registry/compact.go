@@ -8,7 +8,8 @@ import "slices"
 // is not frozen because nothing freezes it any longer.
 //
 // An order goes if it was undone for good, if a later one that stays in force
-// covers all that it covers, or if it is a thaw with nothing before it to thaw.
+// covers all that it covers, or if it is a thaw with nothing before it to thaw
+// (unless that thaw was undone, and the undoing may yet be).
 func (l *FreezeLog) Compact(horizon uint64) (dropped int) {
 	before := len(l.orders)
 	kept := make([]freezeEntry, 0, before)
@@ -18,7 +19,7 @@ func (l *FreezeLog) Compact(horizon uint64) (dropped int) {
 		}
 	}
 	lead := 0
-	for lead < len(kept) && kept[lead].Seq < horizon && kept[lead].Thaw {
+	for lead < len(kept) && kept[lead].Seq < horizon && kept[lead].Thaw && !l.revocable(&kept[lead], horizon) {
 		lead++
 	}
 	l.orders = slices.Clip(kept[lead:])
@@ -35,7 +36,7 @@ func (l *FreezeLog) settled(i int, horizon uint64) bool {
 		return true
 	}
 	for k := i + 1; k < len(l.orders); k++ {
-		if later := &l.orders[k]; later.Seq < horizon && later.inForce() && !l.revocable(later, horizon) && later.includes(e) {
+		if later := &l.orders[k]; later.Seq < horizon && later.inForce() && later.includes(e) && !l.revocable(later, horizon) {
 			return true
 		}
 	}

@@ -123,6 +123,9 @@ func (l *FreezeLog) find(seq uint64) *freezeEntry {
 // Latest is the Seq of the latest order; 0: never any.
 func (l *FreezeLog) Latest() uint64 { return l.latest }
 
+// Len is the number of orders that are kept.
+func (l *FreezeLog) Len() int { return len(l.orders) }
+
 // Orders are the orders that are kept, undone ones and undos included, by Seq.
 func (l *FreezeLog) Orders() []wire.FreezeOrder {
 	list := make([]wire.FreezeOrder, len(l.orders))

@@ -32,6 +32,8 @@ const (
 	FactHostLeaving   FactKind = "host.leaving"    // the host drains
 	FactMode          FactKind = "mode"            // Data: ModeChange
 	FactDoubt         FactKind = "doubt"           // mass silence: the core suspects itself, or stops to
+	FactOverrun       FactKind = "core.overrun"    // messages came faster than the core took them; some are lost
+	FactRestarted     FactKind = "core.restarted"  // a sector's shard failed and begins anew
 	FactForeignID     FactKind = "violation"       // a host spoke for an agent that is not its own
 	FactRejected      FactKind = "host.rejected"   // a host could not decode or obey what it was sent
 	FactFaultInjected FactKind = "fault.injected"  // SIM only

@@ -8,5 +8,5 @@ var FactKinds = [...]FactKind{
 	FactCoreStarted, FactCoreStopped,
 	FactOpStarted, FactDelivered, FactOpEnded,
 	FactCrash, FactReturn, FactSilent, FactHeard, FactHostLeaving,
-	FactMode, FactDoubt, FactForeignID, FactRejected, FactFaultInjected,
+	FactMode, FactDoubt, FactOverrun, FactRestarted, FactForeignID, FactRejected, FactFaultInjected,
 }

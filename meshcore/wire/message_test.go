@@ -273,7 +273,7 @@ func TestDecodeRefusesWhatIsNoMessage(t *testing.T) {
 	for _, c := range []struct{ data, says string }{
 		{``, "EOF"},
 		{`null`, "want a message of type"},
-		{`[]`, "cannot unmarshal"},
+		{`[]`, "unmarshal JSON array"},
 		{`{"type":"REPORTED","v":"1.0","seq":1`, "EOF"},
 		{`{"type":"REPORTED","v":"1.0","seq":1} {}`, "after"},
 		{`{"type":"REPORTED","v":"1.0","seq":1,"seq":2}`, "duplicate"},

@@ -111,6 +111,7 @@ type ShardCounters struct {
 	Stale       uint64 `json:"stale"`        // heartbeats older than the latest
 	Worked      uint64 `json:"worked"`       // deliveries that became WORKED
 	WorkedAgain uint64 `json:"worked_again"` // … once more, after a kill
+	Dropped     uint64 `json:"dropped"`      // messages that came faster than the core took them
 }
 
 // Add adds o to c.
@@ -122,6 +123,7 @@ func (c *ShardCounters) Add(o ShardCounters) {
 	c.Stale += o.Stale
 	c.Worked += o.Worked
 	c.WorkedAgain += o.WorkedAgain
+	c.Dropped += o.Dropped
 }
 
 // Check implements [Message].

@@ -48,7 +48,7 @@ var (
 		PayloadWeight: 1.5, Requires: []string{"sensor_data"}, Verb: Observe,
 		Payload: payload, PayloadHash: HashPayload(payload), Expect: Ready,
 	}
-	counters = ShardCounters{Beats: 61, BeatsMissed: 1, Foreign: 2, Undecodable: 3, Stale: 4, Worked: 500, WorkedAgain: 5}
+	counters = ShardCounters{Beats: 61, BeatsMissed: 1, Foreign: 2, Undecodable: 3, Stale: 4, Worked: 500, WorkedAgain: 5, Dropped: 6}
 	conflict = &ConflictDetail{
 		Type: "BELIEF", Expected: jsontext.Value(`1`), Received: jsontext.Value(`2`), ContextHash: "9f2c",
 		Data: jsontext.Value(`{"k":"v"}`), Depth: 3, AffectsAgents: 12,
@@ -181,7 +181,8 @@ var kinds = map[Type]kind{
 		Text: "refused", Err: refusal, Unknown: later,
 	}),
 	TypeShardOrder: of(&ShardOrder{
-		Header: Head(TypeShardOrder), ID: "o-1", Enrol: &[]Enrolled{enrolled}, Freeze: &freezeOrder,
+		Header: Head(TypeShardOrder), ID: "o-1", Begin: &ShardHold{Until: after(30_000)}, Freezes: &[]FreezeOrder{freezeOrder},
+		Enrol: &[]Enrolled{enrolled}, Freeze: &freezeOrder, Show: true,
 		Deliver: &ShardDelivery{
 			Operation: "op-01jq", Message: broadcast, Targets: bitsOf3,
 			Final: []DeliveryFact{{

@@ -8,13 +8,18 @@ import "time"
 // one of the pointers is set.
 type ShardOrder struct {
 	Header
-	ID      string         `json:"id"`
+	ID string `json:"id"`
+	// Begin is the first of what a shard that has started is told. It obeys
+	// nothing before.
+	Begin   *ShardHold     `json:"begin,omitzero"`
+	Freezes *[]FreezeOrder `json:"freezes,omitzero"` // of before its start, oldest first: their progress is not reported
 	Enrol   *[]Enrolled    `json:"enrol,omitzero"`
 	Freeze  *FreezeOrder   `json:"freeze,omitzero"`
 	Deliver *ShardDelivery `json:"deliver,omitzero"`
 	End     *string        `json:"end,omitzero"` // operation: forget it
 	Hold    *ShardHold     `json:"hold,omitzero"`
 	Inject  *ShardInject   `json:"inject,omitzero"`
+	Show    bool           `json:"show,omitzero"` // publish all blocks: some were lost
 	Unknown
 }
 
