@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -88,9 +89,11 @@ type Core struct {
 	enrolment enrolment
 	freezer   freezer
 	ops       operations
+	outboxes  []*outbox // of sector n: outboxes[n-1]
 
-	mu     sync.Mutex
-	closed chan struct{}
+	mu      sync.Mutex     // closed and running: nothing begins once the core ends
+	closed  chan struct{}  // when the core ends
+	running sync.WaitGroup // all goroutines but the scribe's
 }
 
 // NewCore makes a core; [Core.Run] starts it.
@@ -120,14 +123,18 @@ func NewCore(opt Options) (*Core, error) {
 	if err := c.enrolment.restore(opt.Topology, opt.Memory); err != nil {
 		return nil, fmt.Errorf("restoring who is enrolled: %w", err)
 	}
-	c.freezer.orders = opt.Memory.Freezes
+	if err := c.freezer.restore(opt.Topology, opt.Memory.Freezes); err != nil {
+		return nil, fmt.Errorf("restoring who is frozen: %w", err)
+	}
 	c.ops.restore(opt.Memory.Operations)
+	for n := range opt.Topology.Sectors {
+		c.outboxes = append(c.outboxes, &outbox{publish: func(o *wire.ShardOrder) error { return c.send(n+1, o) }})
+	}
 	return c, nil
 }
 
 // Run serves until ctx ends, then writes what is left and returns.
 func (c *Core) Run(ctx context.Context) error {
-	defer close(c.closed)
 	var err error
 	if c.shardConn, err = c.opt.Connect(ctx); err != nil {
 		return fmt.Errorf("connecting the shards: %w", err)
@@ -156,26 +163,24 @@ func (c *Core) Run(ctx context.Context) error {
 		}
 	}
 	parts, stop := context.WithCancel(ctx)
-	defer stop()
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop() // before Wait: deferred calls run in reverse
+	defer c.halt(stop)
 
 	ready := make(chan struct{})
-	running.Go(func() { fail(c.orchestrate(parts, ready)) })
+	c.spawn(func() { fail(c.orchestrate(parts, ready)) })
 	select {
 	case <-ready:
 	case err := <-failed:
 		return err
 	}
-	running.Go(func() { c.freezer.run(parts, c) })
+	c.spawn(func() { c.freezer.run(parts, c) })
 	for n := range c.opt.Topology.Sectors {
-		s := newShard(n+1, &shardConfig{
-			mesh: c.opt.Topology.Mesh, topo: c.opt.Topology, epoch: c.epoch,
-			heartbeat: c.opt.Heartbeat, maxQueue: c.opt.MaxQueue,
-			nc: c.shardConn, scribe: c.scribe, log: c.log,
+		c.spawn(func() {
+			fail(supervise(parts, n+1, shardConfig{
+				mesh: c.opt.Topology.Mesh, topo: c.opt.Topology, epoch: c.epoch,
+				heartbeat: c.opt.Heartbeat, maxQueue: c.opt.MaxQueue,
+				nc: c.shardConn, scribe: c.scribe, log: c.log,
+			}))
 		})
-		running.Go(func() { fail(s.run(parts)) })
 	}
 	c.ops.resume(c)
 	if c.opt.After != nil {
@@ -186,10 +191,36 @@ func (c *Core) Run(ctx context.Context) error {
 		err = nil
 	case err = <-failed:
 	}
-	stop()
-	running.Wait()
+	c.halt(stop)
 	c.scribe.write([]wire.Fact{{At: time.Now(), Kind: wire.FactCoreStopped, Actor: "core", Text: "core stopped"}}, nil)
 	return err
+}
+
+// spawn runs f beside the core's other goroutines; Run waits for it. It reports
+// false, and does not run f, if the core is ending.
+func (c *Core) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.closed:
+		return false
+	default:
+		c.running.Go(f)
+		return true
+	}
+}
+
+// halt ends all that was spawned, and waits for it.
+func (c *Core) halt(stop func()) {
+	c.mu.Lock()
+	select {
+	case <-c.closed:
+	default:
+		close(c.closed)
+	}
+	c.mu.Unlock()
+	stop()
+	c.running.Wait()
 }
 
 // View is the registry as the orchestrator's replica has it: at most a second
@@ -235,29 +266,44 @@ func newID(now time.Time) string {
 	return fmt.Sprintf("%012x%s", now.UnixMilli(), hex.EncodeToString(b[:]))
 }
 
-// order sends an order to a shard without waiting.
-func (c *Core) order(sector int, o *wire.ShardOrder) {
-	o.Header, o.ID = wire.Head(wire.TypeShardOrder), newID(time.Now())
-	if err := c.conn.Publish(wire.SubjectShard(sector), wire.Encode(o)); err != nil {
+// send publishes an order once; the shard answers where it reports.
+func (c *Core) send(sector int, o *wire.ShardOrder) error {
+	err := c.conn.PublishMsg(&nats.Msg{Subject: wire.SubjectShard(sector), Reply: wire.SubjectShardUp(sector), Data: wire.Encode(o)})
+	if err != nil {
 		c.log.Warn("order not sent", "sector", sector, "err", err)
+	}
+	return err
+}
+
+// order gives an order to a shard without waiting.
+func (c *Core) order(sector int, o *wire.ShardOrder) {
+	c.outboxes[sector-1].put(o, func(err error) {
+		if err != nil {
+			c.log.Error("a shard has refused an order", "sector", sector, "err", err)
+		}
+	})
+}
+
+// orderAndWait gives an order to a shard and waits until it has been taken on.
+func (c *Core) orderAndWait(ctx context.Context, sector int, o *wire.ShardOrder) error {
+	taken := make(chan error, 1)
+	c.outboxes[sector-1].put(o, func(err error) { taken <- err })
+	select {
+	case err := <-taken:
+		return err
+	case <-c.closed:
+		return fmt.Errorf("sector %d has not taken on an order: the core ends", sector)
+	case <-ctx.Done():
+		return fmt.Errorf("sector %d has not taken on an order: %w", sector, ctx.Err())
 	}
 }
 
-// orderAndWait sends an order to a shard and waits until it has been taken on.
-func (c *Core) orderAndWait(ctx context.Context, sector int, o *wire.ShardOrder) error {
-	o.Header, o.ID = wire.Head(wire.TypeShardOrder), newID(time.Now())
-	m, err := c.conn.RequestWithContext(ctx, wire.SubjectShard(sector), wire.Encode(o))
-	if err != nil {
-		return fmt.Errorf("sector %d has not taken on an order: %w", sector, err)
+// notDone says of what was ordered that its fact could not be written.
+func notDone(what string, err error) error {
+	if errors.Is(err, ErrUncertain) {
+		return fmt.Errorf("%s: nothing was done, but if its fact is there it comes into force when the core starts again: %w", what, err)
 	}
-	var r wire.ShardReport
-	if err := wire.Decode(m.Data, wire.TypeShardReport, &r); err != nil {
-		return err
-	}
-	if r.Err != nil {
-		return r.Err
-	}
-	return nil
+	return fmt.Errorf("%s is not durable, nothing was done: %w", what, err)
 }
 
 // Complete fills in of statistics computed from a view what only the core knows.

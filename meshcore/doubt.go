@@ -10,21 +10,11 @@ import (
 	"mesh30k/meshcore/wire"
 )
 
-// The core suspects itself before it suspects the fleet (rulings, "Acting").
-const (
-	doubtFor   = 30 * time.Second // it holds state so long at most
-	doubtShare = 0.5              // … when less than this share of the living was heard of late
-	startShare = 0.95             // … than this share, when it has just started and they have yet to come
-	doubtMin   = 10               // agents below which silence says nothing about the core
-)
-
 // doubt is the core's suspicion of itself. Its fields belong to the
 // orchestrator's goroutine.
 type doubt struct {
-	since   time.Time  // zero: none
-	over    bool       // believed: doubts again only after the silence has ended
-	greeted bool       // the first doubt, of a core that has just started, is over
-	proof   chan error // of the round trip under way
+	suspicion
+	proof chan error // of the round trip under way
 }
 
 // suspect begins, keeps or ends the core's doubt in itself, from the share of
@@ -32,37 +22,28 @@ type doubt struct {
 func (c *Core) suspect(ctx context.Context, now time.Time, stats *wire.GlobalStats) {
 	d := &c.doubt
 	expected, heard := c.recentlyHeard(now)
-	share := doubtShare
+	why := "mass silence"
 	if !d.greeted {
-		share = startShare
+		why = "core has just started"
 	}
-	silence := expected >= doubtMin && float64(heard) < share*float64(expected)
-	switch {
-	case !silence:
-		if !d.since.IsZero() {
-			c.endDoubt(now, fmt.Sprintf("heard again: %d of %d agents", heard, expected))
-		}
-		d.since, d.over = time.Time{}, false
-		d.greeted = d.greeted || expected >= doubtMin
-	case d.over:
-	case d.since.IsZero():
-		d.since = now
-		c.hold(now.Add(doubtFor))
-		why := "mass silence"
-		if !d.greeted {
-			why = "core has just started"
-		}
+	switch d.judge(now, expected, heard) {
+	case doubts:
+		c.hold(d.until())
 		c.doubtFact(now, fmt.Sprintf("%s: %d of %d agents heard; state is held while the core suspects itself", why, heard, expected))
-		d.proof = make(chan error, 1)
-		go func(proof chan<- error) { proof <- c.prove(ctx) }(d.proof)
-	case now.Sub(d.since) >= doubtFor:
-		d.over, d.greeted = true, true
-		c.endDoubt(now, fmt.Sprintf("the silence is believed: %d of %d agents heard%s", heard, expected, d.verdict()))
+		proof := make(chan error, 1)
+		d.proof = proof
+		c.spawn(func() { proof <- c.prove(ctx) })
+	case relieved:
 		c.hold(now)
+		c.doubtFact(now, fmt.Sprintf("doubt ended, heard again: %d of %d agents", heard, expected))
+	case believes:
+		c.hold(now)
+		c.doubtFact(now, fmt.Sprintf("doubt ended, the silence is believed: %d of %d agents heard%s", heard, expected, d.verdict()))
+	case trusts, holds:
 	}
-	if !d.since.IsZero() && !d.over {
+	if d.holding() {
 		stats.Doubt = fmt.Sprintf("heard %d of %d agents in the last %v; the core suspects itself until %s",
-			heard, expected, 2*c.opt.Heartbeat, d.since.Add(doubtFor).Format(time.TimeOnly))
+			heard, expected, 2*c.opt.Heartbeat, d.until().Format(time.TimeOnly))
 	}
 }
 
@@ -78,7 +59,7 @@ func (c *Core) recentlyHeard(now time.Time) (expected, heard int) {
 		}
 		for i := range b.Rows {
 			r := &b.Rows[i]
-			if !r.State.Heard() && (c.doubt.greeted || c.doubt.over) {
+			if !r.State.Heard() && !c.doubt.expectsSilent() {
 				continue
 			}
 			expected++
@@ -96,8 +77,6 @@ func (c *Core) hold(until time.Time) {
 		c.order(n+1, &wire.ShardOrder{Hold: &wire.ShardHold{Until: until}})
 	}
 }
-
-func (c *Core) endDoubt(now time.Time, why string) { c.doubtFact(now, "doubt ended, "+why) }
 
 func (c *Core) doubtFact(now time.Time, text string) {
 	c.scribe.write([]wire.Fact{{At: now, Kind: wire.FactDoubt, Actor: "core", Text: text}}, nil)

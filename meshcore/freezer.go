@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"mesh30k/meshcore/registry"
 	"mesh30k/meshcore/wire"
 )
 
@@ -15,11 +16,12 @@ import (
 // fact and then tells the shards, so that all shards hear the orders in the
 // order of their facts.
 type freezer struct {
+	topo *wire.Topology
+
 	mu       sync.Mutex
-	orders   []wire.FreezeOrder
+	log      *registry.FreezeLog
 	waiting  map[uint64]*freezeWait
 	requests chan freezeRequest
-	once     sync.Once
 }
 
 type freezeRequest struct {
@@ -35,23 +37,99 @@ type freezeWait struct {
 	changed chan struct{} // holds one: something has changed
 }
 
-func (f *freezer) init() {
-	f.once.Do(func() {
-		f.waiting = map[uint64]*freezeWait{}
-		f.requests = make(chan freezeRequest)
-	})
+// ordersKept are the latest orders, which can be undone. Older ones are dropped
+// once they decide nothing any more.
+const ordersKept = 256
+
+// horizon is the Seq below which no order will be undone, nor lived through
+// again by an operation that is open since oldest (zero: none is).
+func horizon(orders []wire.FreezeOrder, oldest time.Time) uint64 {
+	if len(orders) <= ordersKept {
+		return 0
+	}
+	last := orders[len(orders)-ordersKept].Seq
+	for _, o := range orders {
+		if o.Seq >= last || !oldest.IsZero() && !o.At.Before(oldest) {
+			return o.Seq
+		}
+	}
+	return last
 }
 
-// known are all orders, oldest first.
-func (f *freezer) known() []wire.FreezeOrder {
+// restore takes in the orders of earlier cores. One that cannot be read stops
+// the start: without it what is frozen could thaw.
+func (f *freezer) restore(topo *wire.Topology, orders []wire.FreezeOrder) error {
+	f.topo, f.log = topo, registry.NewFreezeLog(topo)
+	f.waiting, f.requests = map[uint64]*freezeWait{}, make(chan freezeRequest)
+	for _, o := range orders {
+		o.Preserved = nil // is in its fact
+		if err := f.log.Append(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known are the orders that decide something, oldest first, when operations are
+// open since oldest; and of these the ones that somebody waits for.
+func (f *freezer) known(oldest time.Time) (orders, awaited []wire.FreezeOrder) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.orders)
+	f.log.Compact(horizon(f.log.Orders(), oldest))
+	orders = f.log.Orders()
+	for _, o := range orders {
+		if f.waiting[o.Seq] != nil {
+			awaited = append(awaited, o)
+		}
+	}
+	return orders, awaited
+}
+
+// check refuses an order that shards could not obey, before it is a fact.
+func (f *freezer) check(order wire.FreezeOrder) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if order.Undoes == 0 {
+		order.Seq = 1
+		return registry.NewFreezeLog(f.topo).Append(order)
+	}
+	if !slices.ContainsFunc(f.log.Orders(), func(o wire.FreezeOrder) bool { return o.Seq == order.Undoes }) {
+		return wire.Errorf(wire.CodeForbidden, "order %d is too old to be undone: only the last %d are", order.Undoes, ordersKept).
+			WithHint("freeze or thaw the same target instead")
+	}
+	return nil
+}
+
+// add takes in an order that is durable.
+func (f *freezer) add(order wire.FreezeOrder, w *freezeWait) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.seq = order.Seq
+	f.waiting[order.Seq] = w
+	return f.log.Append(order)
+}
+
+// ofSector are the orders as a sector's shard needs them: agents that they name
+// are cut to the sector.
+func ofSector(sector int, orders []wire.FreezeOrder) []wire.FreezeOrder {
+	cut := slices.Clone(orders)
+	for i := range cut {
+		o := &cut[i]
+		o.Preserved = nil
+		if o.Resolved == nil {
+			continue
+		}
+		agents := o.Resolved.Sector(sector)
+		o.Resolved = wire.Targets{}
+		if !agents.Empty() {
+			o.Resolved = wire.Targets{{Sector: sector, Agents: agents}}
+		}
+	}
+	return cut
 }
 
 // progress notes what a shard reports of an order.
 func (f *freezer) progress(sector int, p wire.FreezeProgress) {
-	f.init()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if w := f.waiting[p.Seq]; w != nil {
@@ -64,7 +142,6 @@ func (f *freezer) progress(sector int, p wire.FreezeProgress) {
 }
 
 func (f *freezer) run(ctx context.Context, c *Core) {
-	f.init()
 	for {
 		select {
 		case <-ctx.Done():
@@ -77,6 +154,9 @@ func (f *freezer) run(ctx context.Context, c *Core) {
 
 func (f *freezer) carryOut(ctx context.Context, c *Core, r freezeRequest) error {
 	order := r.order
+	if err := f.check(order); err != nil {
+		return err
+	}
 	kind := wire.FactFreeze
 	switch {
 	case order.Undoes != 0:
@@ -91,16 +171,14 @@ func (f *freezer) carryOut(ctx context.Context, c *Core, r freezeRequest) error 
 		At: order.At, Kind: kind, Actor: order.Actor, Data: encodeData(order), Text: freezeText(kind, order),
 	})
 	if err != nil {
-		return fmt.Errorf("the order is not durable, nothing was done: %w", err)
+		return notDone("the order", err)
 	}
-	order.Seq = facts[0].Seq
-	f.mu.Lock()
-	f.orders = append(f.orders, order)
-	r.wait.seq = order.Seq
-	f.waiting[order.Seq] = r.wait
-	f.mu.Unlock()
-	for n := range c.opt.Topology.Sectors {
-		c.order(n+1, &wire.ShardOrder{Freeze: &order})
+	order.Seq, order.Preserved = facts[0].Seq, nil
+	if err := f.add(order, r.wait); err != nil {
+		return err // checked before: cannot be
+	}
+	for n := range f.topo.Sectors {
+		c.order(n+1, &wire.ShardOrder{Freeze: &ofSector(n+1, []wire.FreezeOrder{order})[0]})
 	}
 	return nil
 }
@@ -139,7 +217,6 @@ func freezeText(kind wire.FactKind, o wire.FreezeOrder) string {
 // every host that lives has obeyed, or with what is known when ctx ends: the
 // order stands, and who comes back later obeys it then.
 func (c *Core) Freeze(ctx context.Context, order wire.FreezeOrder, progress func(wire.Progress)) (wire.FreezeResult, error) {
-	c.freezer.init()
 	if order.At.IsZero() {
 		order.At = time.Now()
 	}

@@ -77,6 +77,7 @@ func (s *shard) hurry(l *lead, host string) {
 	}
 	for _, d := range s.ops {
 		d.set.Hurry(its)
+		d.dirty = true
 	}
 	s.flushSoon()
 }

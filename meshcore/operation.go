@@ -52,7 +52,7 @@ func (o *operations) resume(c *Core) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, op := range o.open {
-		go c.follow(op, nil, make(chan wire.BroadcastResult, 1))
+		c.spawn(func() { c.follow(op, nil, make(chan wire.BroadcastResult, 1)) })
 	}
 }
 
@@ -60,6 +60,18 @@ func (o *operations) openIDs() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Sorted(maps.Keys(o.open))
+}
+
+// oldest is when the oldest open operation started; zero: none is open.
+func (o *operations) oldest() (at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, op := range o.open {
+		if at.IsZero() || op.Started.Before(at) {
+			at = op.Started
+		}
+	}
+	return at
 }
 
 // ofSector are the open operations' deliveries in a sector, for its shard.
@@ -111,7 +123,7 @@ func (c *Core) Broadcast(ctx context.Context, op wire.Operation, progress func(w
 		At: op.Started, Kind: wire.FactOpStarted, Actor: op.Actor, Operation: op.ID, Data: encodeData(op),
 		Text: fmt.Sprintf("%s %s to %d agents by %s", op.Action, op.ID, op.Targets.Len(), op.Actor),
 	}); err != nil {
-		return wire.BroadcastResult{}, fmt.Errorf("the operation is not durable, nothing was sent: %w", err)
+		return wire.BroadcastResult{}, notDone("the operation", err)
 	}
 	c.ops.begin(o)
 	for _, set := range op.Targets {
@@ -119,11 +131,13 @@ func (c *Core) Broadcast(ctx context.Context, op wire.Operation, progress func(w
 		c.order(set.Sector, &wire.ShardOrder{Deliver: &d})
 	}
 	result := make(chan wire.BroadcastResult, 1)
-	go c.follow(o, progress, result)
+	c.spawn(func() { c.follow(o, progress, result) })
 	select {
 	case r := <-result:
 		r.Missing = c.names(c.ops.missing(o))
 		return r, nil
+	case <-c.closed:
+		return c.ops.result(o, "the core ends; the operation goes on when it starts again"), nil
 	case <-ctx.Done():
 		return c.ops.result(o, "the caller went away; the operation goes on"), ctx.Err()
 	}
@@ -225,18 +239,14 @@ func (c *Core) end(o *operation) {
 	if len(c.ops.missing(o)) > 0 {
 		end.Verdict = wire.Partial
 	}
-	c.scribe.write([]wire.Fact{{
+	c.scribe.insist([]wire.Fact{{
 		At: time.Now(), Kind: wire.FactOpEnded, Actor: "core", Operation: o.ID, Data: encodeData(end),
 		Text: fmt.Sprintf("%s %s ended %s: %s", o.Action, o.ID, end.Verdict, countsText(r.States)),
-	}}, func(_ []wire.Fact, err error) {
-		if err != nil {
-			c.log.Error("end of an operation not written; it is taken up again at the next start", "operation", o.ID, "err", err)
-			return
-		}
+	}}, func() {
+		c.ops.close(o, &end) // first: a shard that starts now is not told of it
 		for _, set := range o.Targets {
 			c.order(set.Sector, &wire.ShardOrder{End: &o.ID})
 		}
-		c.ops.close(o, &end)
 	})
 }
 

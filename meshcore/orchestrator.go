@@ -3,6 +3,7 @@ package meshcore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,6 +27,8 @@ func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
 	reports := make(chan *nats.Msg, 1<<14)
 	joins := make(chan *nats.Msg, 1<<10)
 	sums := make(chan *nats.Msg, 1<<12)
+	o := &picture{core: c, counters: map[int]wire.ShardCounters{}, trendsAt: nextMinute(time.Now())}
+	defer o.inlet.close()
 	for subject, ch := range map[string]chan *nats.Msg{
 		wire.SubjectBlock: blocks, wire.SubjectShardsUp: reports, wire.SubjectJoin: joins,
 		wire.SubjectSectors: sums,
@@ -34,7 +37,7 @@ func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
 		if err != nil {
 			return fmt.Errorf("subscribing to %s: %w", subject, err)
 		}
-		defer func() { _ = sub.Unsubscribe() }()
+		o.inlet.subs = append(o.inlet.subs, sub)
 	}
 	if err := c.conn.FlushTimeout(flushWait); err != nil {
 		return fmt.Errorf("subscribing the orchestrator: %w", err)
@@ -42,9 +45,8 @@ func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
 	close(ready)
 
 	// A join waits for its facts; the picture must not wait for joins.
-	go c.serveJoins(ctx, joins)
+	c.spawn(func() { c.serveJoins(ctx, joins) })
 
-	o := &picture{core: c, counters: map[int]wire.ShardCounters{}, trendsAt: nextMinute(time.Now())}
 	view := time.NewTicker(viewInterval)
 	defer view.Stop()
 	for {
@@ -59,6 +61,9 @@ func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
 			c.onReport(m)
 		case now := <-view.C:
 			o.tick(ctx, now)
+			for _, b := range c.outboxes {
+				b.again(now)
+			}
 		}
 	}
 }
@@ -67,6 +72,8 @@ func (c *Core) orchestrate(ctx context.Context, ready chan<- struct{}) error {
 type picture struct {
 	core     *Core
 	dirty    bool
+	inlet    inlet
+	lost     uint64    // messages that came faster than they were folded
 	modeAt   time.Time // when the mode is computed next
 	statsAt  time.Time // when statistics are published next
 	trendsAt time.Time
@@ -105,12 +112,14 @@ func (o *picture) tick(ctx context.Context, now time.Time) {
 		return
 	}
 	o.modeAt = now.Add(modeInterval)
+	o.overrun(now)
 	stats := c.View().Stats()
 	stats.Header = wire.Head(wire.TypeGlobalStats)
 	stats.Mesh, stats.Timestamp, stats.CoreStarted = c.opt.Topology.Mesh, now, c.start
 	for _, counted := range o.counters {
 		stats.Counters.Add(counted)
 	}
+	stats.Counters.Dropped += o.lost
 	c.suspect(ctx, now, &stats)
 	changed := o.setMode(now, &stats)
 	c.stats.Store(&stats)
@@ -123,6 +132,25 @@ func (o *picture) tick(ctx context.Context, now time.Time) {
 	if !now.Before(o.trendsAt) {
 		o.keepTrends(ctx, o.trendsAt)
 		o.trendsAt = nextMinute(now)
+	}
+}
+
+// overrun notices what was lost because it came too fast, says it, and asks for
+// the blocks again: a cluster that has fallen silent would not send another.
+func (o *picture) overrun(now time.Time) {
+	c := o.core
+	if n := o.inlet.lost(); n > 0 {
+		o.lost += uint64(n)
+		for n := range c.outboxes {
+			c.order(n+1, &wire.ShardOrder{Show: true})
+		}
+	}
+	if n := o.inlet.say(now); n > 0 {
+		c.log.Warn("the orchestrator is overrun", "lost", n)
+		c.scribe.write([]wire.Fact{{
+			At: now, Kind: wire.FactOverrun, Actor: "core",
+			Text: fmt.Sprintf("%d messages came faster than the orchestrator took them, and are lost; sectors are asked again", n),
+		}}, nil)
 	}
 }
 
@@ -162,11 +190,11 @@ func (o *picture) keepTrends(ctx context.Context, minute time.Time) {
 		return
 	}
 	rows := o.core.View().TrendRows(minute.Add(-time.Minute))
-	go func() {
+	o.core.spawn(func() {
 		if err := o.core.opt.Trends.WriteTrends(ctx, rows); err != nil && ctx.Err() == nil {
 			o.core.log.Error("trends not written", "minute", minute, "err", err)
 		}
-	}()
+	})
 }
 
 func nextMinute(now time.Time) time.Time { return now.Truncate(time.Minute).Add(time.Minute) }
@@ -178,7 +206,13 @@ func (c *Core) onReport(m *nats.Msg) {
 		c.log.Error("report of a shard not understood", "err", err)
 		return
 	}
+	if r.Sector < 1 || r.Sector > len(c.outboxes) {
+		c.log.Error("report of a shard that does not exist", "sector", r.Sector)
+		return
+	}
 	switch {
+	case r.ID != "":
+		c.outboxes[r.Sector-1].answered(&r)
 	case r.Started:
 		c.brief(r.Sector)
 	case r.Freeze != nil:
@@ -188,16 +222,27 @@ func (c *Core) onReport(m *nats.Msg) {
 	}
 }
 
-// brief tells a shard that starts what it must know: who is enrolled, what is
-// frozen, what is under way, in this order, since each builds on the last.
+// freezesPerOrder is how many past orders a shard is told at once.
+const freezesPerOrder = 500
+
+// brief tells a shard that starts what it must know: what is frozen, who is
+// enrolled, what is under way, in this order, since each builds on the last.
 func (c *Core) brief(sector int) {
-	for _, agents := range c.enrolment.ofSector(sector) {
-		c.order(sector, &wire.ShardOrder{Enrol: &agents})
-	}
-	for _, order := range c.freezer.known() {
-		c.order(sector, &wire.ShardOrder{Freeze: &order})
-	}
-	for _, d := range c.ops.ofSector(sector) {
-		c.order(sector, &wire.ShardOrder{Deliver: &d})
-	}
+	c.outboxes[sector-1].renew(func() []*wire.ShardOrder {
+		state := []*wire.ShardOrder{{Begin: &wire.ShardHold{Until: c.doubt.until()}}}
+		known, awaited := c.freezer.known(c.ops.oldest())
+		for orders := range slices.Chunk(ofSector(sector, known), freezesPerOrder) {
+			state = append(state, &wire.ShardOrder{Freezes: &orders})
+		}
+		for _, agents := range c.enrolment.ofSector(sector) {
+			state = append(state, &wire.ShardOrder{Enrol: &agents})
+		}
+		for _, order := range ofSector(sector, awaited) { // again: somebody waits for their progress
+			state = append(state, &wire.ShardOrder{Freeze: &order})
+		}
+		for _, d := range c.ops.ofSector(sector) {
+			state = append(state, &wire.ShardOrder{Deliver: &d})
+		}
+		return state
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"mesh30k/meshcore/wire"
 )
@@ -15,9 +16,9 @@ type factWriter interface {
 
 // scribe writes the facts of shards, which must not wait for a disk: it takes
 // them in order, writes what has gathered together, and calls back when they
-// are durable. It keeps what it cannot write and tries again with the next: a
-// full disk loses nothing that was acknowledged, since nothing is acknowledged
-// before its callback.
+// are durable. A full disk loses nothing that was acknowledged, since nothing is
+// acknowledged before its callback; what nobody is called back for (a change of
+// mode, a silence) is lost then, and logged.
 type scribe struct {
 	facts factWriter
 	log   *slog.Logger
@@ -47,8 +48,31 @@ func (s *scribe) write(facts []wire.Fact, done func([]wire.Fact, error)) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return // who waits has ended, or begins anew with the next core
+	}
 	s.queue = append(s.queue, entry{facts, done})
 	s.wake.Signal()
+}
+
+// insistEvery is how long insist waits after a failure.
+const insistEvery = time.Second
+
+// insist makes facts durable however often that takes, until the scribe is
+// closed. They get ids: of a fact that is there twice readers take one.
+func (s *scribe) insist(facts []wire.Fact, done func()) {
+	for i := range facts {
+		if facts[i].ID == "" {
+			facts[i].ID = newID(facts[i].At)
+		}
+	}
+	s.write(facts, func(_ []wire.Fact, err error) {
+		if err == nil {
+			done()
+			return
+		}
+		time.AfterFunc(insistEvery, func() { s.insist(facts, done) })
+	})
 }
 
 // run writes until close; what is queued then is still written.

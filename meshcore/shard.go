@@ -33,9 +33,15 @@ type shard struct {
 	freezes *registry.FreezeLog
 	leads   []*lead // cluster n is leads[n-1]
 	ops     map[string]*delivering
-	freeze  map[uint64]*freezing // orders whose hosts have not all answered
+	freeze  map[uint64]*freezing // orders of the last minute
+	told    uint64               // no state with a lower Seq is told to hosts: those of before the start
+
+	begun  bool      // the orchestrator has begun to tell the state
+	askAt  time.Time // when it is asked to (again)
+	latest answered  // the last order that was obeyed
 
 	inbox     chan *nats.Msg
+	inlet     inlet
 	calls     chan func(now time.Time)
 	soon      *time.Timer
 	soonSet   bool
@@ -84,6 +90,7 @@ func newShard(sector int, cfg *shardConfig) *shard {
 // for its state: who is enrolled, what is frozen, what is under way.
 func (s *shard) run(ctx context.Context) error {
 	defer close(s.quit)
+	defer s.inlet.close()
 	subjects := []string{wire.SubjectShard(s.sector)}
 	for _, u := range wire.Uplinks {
 		subjects = append(subjects, u.OfSector(s.sector))
@@ -93,9 +100,9 @@ func (s *shard) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("sector %d: subscribing to %s: %w", s.sector, subject, err)
 		}
-		defer func() { _ = sub.Unsubscribe() }()
+		s.inlet.subs = append(s.inlet.subs, sub)
 	}
-	s.tell(&wire.ShardReport{Started: true})
+	s.ask(time.Now())
 
 	// Sectors tick out of step, so that the core's work is spread.
 	tick := time.NewTimer(shardTick * time.Duration(s.sector%16) / 16)
@@ -118,6 +125,15 @@ func (s *shard) run(ctx context.Context) error {
 			s.tick(time.Now())
 		}
 	}
+}
+
+// askAgain is how long a shard waits for its state before it asks again.
+const askAgain = time.Second
+
+// ask asks the orchestrator for the sector's state.
+func (s *shard) ask(now time.Time) {
+	s.askAt = now.Add(askAgain)
+	s.tell(&wire.ShardReport{Started: true})
 }
 
 // later runs call in the shard's goroutine, unless that has ended.
@@ -166,6 +182,10 @@ func (s *shard) take(m *nats.Msg, now time.Time) {
 
 // tick does what comes with time alone.
 func (s *shard) tick(now time.Time) {
+	if !s.begun && !now.Before(s.askAt) {
+		s.ask(now)
+	}
+	s.overrun(now)
 	s.reg.Due(now, s.cfg.heartbeat)
 	if now.After(s.holdUntil) {
 		for _, silence := range s.reg.Expire(now, silentAfter) {
@@ -186,6 +206,19 @@ func (s *shard) tick(now time.Time) {
 		s.publish(wire.SubjectSector(s.sector), &summary)
 	}
 	s.flush(now)
+}
+
+// overrun notices what was lost because it came too fast, and says it. Hosts and
+// the orchestrator repeat what matters.
+func (s *shard) overrun(now time.Time) {
+	s.counters.Dropped += uint64(s.inlet.lost())
+	if n := s.inlet.say(now); n > 0 {
+		s.log.Warn("the shard is overrun", "lost", n)
+		s.cfg.scribe.write([]wire.Fact{{
+			At: now, Kind: wire.FactOverrun, Actor: "core", Address: wire.Address{Sector: s.sector},
+			Text: fmt.Sprintf("%d messages came faster than sector %d took them, and are lost", n, s.sector),
+		}}, nil)
+	}
 }
 
 // flush tells what has changed: of freezes, of deliveries; and sends what is due.

@@ -2,6 +2,7 @@ package meshcore
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,16 +16,22 @@ import (
 type delivering struct {
 	set     *gather.Set
 	message wire.MeshMessage
-	dirty   bool // progress that the orchestrator has not heard of
-	writing int  // delivery facts that are not durable yet
+	started time.Time
+	dirty   bool      // something has happened that the orchestrator has not heard of
+	wake    time.Time // nothing is due before, unless something happens
+	tellAt  time.Time // what was told may have been lost: it is told again
+	writing int       // delivery facts that are not durable yet
 }
+
+// retell is how often the progress of what goes on is told at least.
+const retell = 10 * time.Second
 
 // deliver starts an operation here, or takes it up again after a restart.
 func (s *shard) deliver(order wire.ShardDelivery, now time.Time) {
 	if _, known := s.ops[order.Operation]; known {
 		return
 	}
-	d := &delivering{set: gather.NewSet(order, now), message: order.Message, dirty: true}
+	d := &delivering{set: gather.NewSet(order, now), message: order.Message, started: order.Started, dirty: true}
 	s.relive(d.set, order.Started)
 	s.ops[order.Operation] = d
 	s.pump(d, now)
@@ -35,12 +42,20 @@ func (s *shard) deliver(order wire.ShardDelivery, now time.Time) {
 // restart those too that came while the core was down. The time to live counts
 // from their facts.
 func (s *shard) relive(set *gather.Set, started time.Time) {
+	orders := s.freezes.Orders()
+	since := slices.IndexFunc(orders, func(o wire.FreezeOrder) bool { return !o.At.Before(started) })
+	if since < 0 {
+		set.Freeze(started, s.frozenAgents())
+		return
+	}
 	log := registry.NewFreezeLog(s.cfg.topo)
-	var before wire.Bits
-	for _, order := range s.freezes.Orders() {
-		if err := log.Append(order); err != nil {
-			continue // said when it came
-		}
+	for _, order := range orders[:since] {
+		_ = log.Append(order) // what cannot be read was said when it came
+	}
+	before := s.frozenBy(log)
+	set.Freeze(started, before)
+	for _, order := range orders[since:] {
+		_ = log.Append(order)
 		after := s.frozenBy(log)
 		frozen, thawed := after.Clone(), before.Clone()
 		frozen.AndNot(before)
@@ -93,8 +108,12 @@ func (s *shard) freezeDeliveries(before, after wire.Bits, now time.Time) (releas
 }
 
 // pump sends what is due, ends what has expired, writes what is final and tells
-// how far it has come.
+// how far it has come. When nothing has happened and nothing is due it costs
+// nothing: messages to the frozen may wait for days.
 func (s *shard) pump(d *delivering, now time.Time) {
+	if !d.dirty && now.Before(d.wake) && now.Before(d.tellAt) {
+		return
+	}
 	if d.set.Expire(now).Len() > 0 {
 		d.dirty = true
 	}
@@ -104,11 +123,14 @@ func (s *shard) pump(d *delivering, now time.Time) {
 		d.dirty = true
 	}
 	s.settle(d, now)
-	if d.dirty {
-		d.dirty = false
+	if d.dirty || !now.Before(d.tellAt) {
+		d.dirty, d.tellAt = false, now.Add(retell)
 		p := d.set.Progress()
 		p.Settled = d.set.Done() && d.writing == 0
 		s.tell(&wire.ShardReport{Delivery: &p})
+	}
+	if d.wake = d.set.NextWake(now); d.wake.IsZero() {
+		d.wake = now.Add(retell)
 	}
 }
 
@@ -206,22 +228,12 @@ func (s *shard) settle(d *delivering, now time.Time) {
 		})
 	}
 	d.writing += len(facts)
-	s.write(facts, func(time.Time) {
-		d.writing -= len(facts)
-		d.dirty = true
-		s.flushSoon()
-	})
-}
-
-// write makes facts durable, however often that takes, and calls back in the
-// shard's goroutine.
-func (s *shard) write(facts []wire.Fact, done func(now time.Time)) {
-	s.cfg.scribe.write(facts, func(_ []wire.Fact, err error) {
-		if err == nil {
-			s.later(done)
-			return
-		}
-		time.AfterFunc(time.Second, func() { s.write(facts, done) })
+	s.cfg.scribe.insist(facts, func() {
+		s.later(func(time.Time) {
+			d.writing -= len(facts)
+			d.dirty = true
+			s.flushSoon()
+		})
 	})
 }
 

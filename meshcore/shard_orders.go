@@ -17,12 +17,34 @@ func (s *shard) obey(m *nats.Msg, now time.Time) {
 		s.respond(m, s.answer("", err))
 		return
 	}
-	var err error
+	if !s.begun && o.Begin == nil {
+		return // of before its start: the whole state comes, in order
+	}
+	if o.ID == s.latest.id { // the answer was lost
+		s.respond(m, s.answer(o.ID, s.latest.err))
+		return
+	}
+	err := s.carryOut(&o, now)
+	s.latest = answered{o.ID, err}
+	s.respond(m, s.answer(o.ID, err))
+}
+
+// answered is an order that was obeyed, and what was said of it.
+type answered struct {
+	id  string
+	err error
+}
+
+func (s *shard) carryOut(o *wire.ShardOrder, now time.Time) (err error) {
 	switch {
+	case o.Begin != nil:
+		s.begun, s.holdUntil = true, o.Begin.Until
+	case o.Freezes != nil:
+		s.rememberFreezes(*o.Freezes, now)
 	case o.Enrol != nil:
 		err = s.enrol(*o.Enrol, now)
 	case o.Freeze != nil:
-		s.onFreezeOrder(*o.Freeze, now)
+		err = s.onFreezeOrder(*o.Freeze, now)
 	case o.Deliver != nil:
 		s.deliver(*o.Deliver, now)
 	case o.End != nil:
@@ -31,8 +53,10 @@ func (s *shard) obey(m *nats.Msg, now time.Time) {
 		s.inject(*o.Inject)
 	case o.Hold != nil:
 		s.holdUntil = o.Hold.Until
+	case o.Show:
+		s.showNow(now)
 	}
-	s.respond(m, s.answer(o.ID, err))
+	return err
 }
 
 func (s *shard) answer(id string, err error) *wire.ShardReport {
@@ -83,19 +107,55 @@ type freezing struct {
 	revs     map[wire.Address]uint64
 	told     wire.FreezeProgress
 	since    time.Time
+	tellAt   time.Time     // what was told may have been lost: it is told again …
+	pause    time.Duration // … ever more rarely
 }
 
 // freezeForget is how long a shard reports on a freeze whose hosts do not answer.
 const freezeForget = time.Minute
 
+// rememberFreezes takes on orders of before the shard's start.
+func (s *shard) rememberFreezes(orders []wire.FreezeOrder, now time.Time) {
+	for _, order := range orders {
+		if err := s.freezes.Append(order); err != nil {
+			s.log.Error("freeze order not understood", "seq", order.Seq, "err", err)
+		}
+	}
+	// Hosts may obey a state of any of these: what they are told is no older.
+	s.told = s.freezes.Latest()
+	s.refreeze(now)
+}
+
+// frozenState is what a cluster's hosts shall obey.
+func (s *shard) frozenState(cluster wire.Address) wire.FrozenState {
+	state := s.reg.FrozenState(cluster)
+	state.Seq = max(state.Seq, s.told)
+	return state
+}
+
+// forgetFreezes drops orders that decide nothing any more, now and then.
+func (s *shard) forgetFreezes() {
+	if s.freezes.Len() < 2*ordersKept {
+		return
+	}
+	oldest := time.Time{}
+	for _, d := range s.ops {
+		if oldest.IsZero() || d.started.Before(oldest) {
+			oldest = d.started
+		}
+	}
+	s.freezes.Compact(horizon(s.freezes.Orders(), oldest))
+}
+
 // onFreezeOrder sets the flags and tells the hosts. The order's fact is durable.
-func (s *shard) onFreezeOrder(order wire.FreezeOrder, now time.Time) {
+func (s *shard) onFreezeOrder(order wire.FreezeOrder, now time.Time) error {
 	before := s.frozenAgents()
+	s.forgetFreezes()
 	if err := s.freezes.Append(order); err != nil {
 		// The dispatcher canonicalised it: only a program of another version
 		// could have written what this one cannot read.
 		s.log.Error("freeze order not understood", "seq", order.Seq, "err", err)
-		return
+		return err
 	}
 	f := &freezing{order: order, since: now}
 	s.reg.SetFrozen(s.freezes, nil)
@@ -108,6 +168,7 @@ func (s *shard) onFreezeOrder(order wire.FreezeOrder, now time.Time) {
 		f.revs = s.showNow(now)
 	}
 	s.flushSoon()
+	return nil
 }
 
 // showNow publishes the sector's blocks without waiting for their second: who
@@ -172,7 +233,7 @@ func (s *shard) tellHosts(order wire.FreezeOrder) {
 		scope = wire.ScopeGlobal
 	}
 	for _, l := range s.leads {
-		state := s.reg.FrozenState(l.cluster)
+		state := s.frozenState(l.cluster)
 		if state.Seq == l.frozen.Seq {
 			continue
 		}
@@ -190,7 +251,7 @@ func (s *shard) refreeze(now time.Time) {
 	s.reg.SetFrozen(s.freezes, nil)
 	s.freezeDeliveries(before, s.frozenAgents(), now)
 	for _, l := range s.leads {
-		l.frozen = s.reg.FrozenState(l.cluster)
+		l.frozen = s.frozenState(l.cluster)
 	}
 }
 
@@ -203,16 +264,23 @@ func (s *shard) onFrozenAck(talk *hostTalk, ack *wire.FrozenAck) {
 	s.flushSoon()
 }
 
-// flushFreezes reports how far the orders under way have come, when that changed.
+// flushFreezes reports how far the orders under way have come, when that changed,
+// and now and then again.
 func (s *shard) flushFreezes(now time.Time) {
 	for seq, f := range s.freeze {
-		p := s.freezeProgress(f)
-		if f.told.Seq == 0 || p.Stopped != f.told.Stopped || p.Waiting != f.told.Waiting || p.Silent != f.told.Silent || p.InHand != f.told.InHand {
-			f.told = p
-			s.tell(&wire.ShardReport{Freeze: &p})
-		}
-		if p.Waiting == 0 || now.Sub(f.since) > freezeForget {
+		if now.Sub(f.since) > freezeForget {
 			delete(s.freeze, seq)
+			continue
+		}
+		repeat := !now.Before(f.tellAt)
+		if f.told.Seq != 0 && f.told.Waiting == 0 && !repeat {
+			continue // over
+		}
+		p := s.freezeProgress(f)
+		if repeat || p.Stopped != f.told.Stopped || p.Waiting != f.told.Waiting || p.Silent != f.told.Silent || p.InHand != f.told.InHand {
+			f.pause = max(time.Second, 2*f.pause)
+			f.told, f.tellAt = p, now.Add(f.pause)
+			s.tell(&wire.ShardReport{Freeze: &p})
 		}
 	}
 }
