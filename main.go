@@ -174,16 +174,30 @@ func (a *app) connect(home *meshcore.Home) (*client.Client, error) {
 }
 
 // init makes a mesh and says how to go on.
-func (a *app) init(_ *cobra.Command, o cli.InitOptions) (cli.Made, error) {
+func (a *app) init(cmd *cobra.Command, o cli.InitOptions) (cli.Made, error) {
 	topology := registry.DefaultTopology(o.Name, o.Sectors, o.Clusters, o.Agents)
-	if len(o.Sizes) > 0 {
+	switch {
+	case o.Topology != "":
+		read, err := registry.ReadTopology(o.Name, o.Topology)
+		if err != nil {
+			return cli.Made{}, err
+		}
+		topology = *read
+	case len(o.Sizes) > 0:
 		topology = registry.RaggedTopology(o.Name, o.Sizes)
 	}
 	home, err := meshcore.InitHome(a.data(), topology, o.Person)
 	if err != nil {
 		return cli.Made{}, err
 	}
-	return cli.Made{Mesh: o.Name, Dir: home.Dir, Person: o.Person, Sectors: len(topology.Sectors), Seats: topology.Seats()}, nil
+	token, err := home.FirstToken(cmd.Context(), o.TTL)
+	if err != nil {
+		return cli.Made{}, err
+	}
+	return cli.Made{
+		Mesh: o.Name, Dir: home.Dir, Person: o.Person, Sectors: len(topology.Sectors), Seats: topology.Seats(),
+		Join: token, Paste: "mesh30k agentd run --join " + token + " -- ./my-program",
+	}, nil
 }
 
 // accept joins a mesh as the person who was invited.
@@ -213,6 +227,7 @@ func (a *app) core(cmd *cobra.Command, o cli.CoreOptions) (err error) {
 		if history != nil {
 			err = errors.Join(err, history.Close())
 		}
+		err = untold(ctx, err)
 	}()
 	return meshcore.RunNode(ctx, meshcore.NodeOptions{
 		Home: home, Port: o.Port, Listen: o.Listen, MaxStore: o.MaxStore, Heartbeat: o.Heartbeat, Log: a.log,
@@ -238,6 +253,15 @@ func (a *app) core(cmd *cobra.Command, o cli.CoreOptions) (err error) {
 			}
 		},
 	})
+}
+
+// untold is err, unless the program was told to end while it started: to break
+// off is then no failure.
+func untold(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // tellStatus writes a status line a second, for the process that has started
@@ -307,11 +331,12 @@ func (p picture) Stats() wire.GlobalStats { return p.core.Complete(p.View.Stats(
 
 // fleet runs emulated agents until it is told to end.
 func (a *app) fleet(cmd *cobra.Command, o cli.FleetOptions) error {
-	return fleet.Run(cmd.Context(), fleet.Options{
+	err := fleet.Run(cmd.Context(), fleet.Options{
 		Join: cmp.Or(o.Join, os.Getenv(lab.JoinToken)), Mesh: a.settings.Mesh, Host: o.Host, State: o.State, URL: o.URL,
-		Agents: o.Agents, Seed: o.Seed, Profile: o.Profile, Churn: o.Churn, Loss: o.Loss,
+		Agents: o.Agents, Seed: o.Seed, Profile: o.Profile, Churn: o.Churn, Loss: o.Loss, Drain: o.Drain,
 		Status: cmd.OutOrStdout(), Program: program, Log: a.log,
 	})
+	return untold(cmd.Context(), err)
 }
 
 // console shows a mesh until the person leaves.
@@ -440,22 +465,25 @@ func (a *app) demo(cmd *cobra.Command, o cli.DemoOptions) (any, string, error) {
 		figures, err := m.Demo(cmd.Context(), o.For)
 		return figures, figures.Table(), err
 	}
-	ctx, stop := context.WithCancelCause(cmd.Context())
-	defer stop(nil)
-	started := make(chan struct{})
+	m.Patience = time.Second // a person waits; whatever is kept survives being killed
+	ctx, leave := context.WithCancel(cmd.Context())
+	defer leave()
+	ended := make(chan error, 1)
 	go func() { // the first frame does not wait for the mesh
-		defer close(started)
-		if err := m.Start(ctx); err != nil {
-			stop(err)
-		}
+		defer leave() // a mesh that cannot be kept up leaves nothing to show
+		ended <- m.Supervise(ctx)
 	}()
 	err = a.show(ctx, home, fmt.Sprintf("starting a core and %d emulated agents", o.Agents))
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		err = cause
+	leave()
+	if failed := <-ended; errors.Is(err, context.Canceled) {
+		err = failed // it is why the console was left
+	} else {
+		err = errors.Join(err, failed)
 	}
-	stop(nil)
-	<-started
-	return nil, "", errors.Join(err, m.End())
+	for _, incident := range m.Incidents() { // the screen is restored
+		fmt.Fprintln(cmd.ErrOrStderr(), incident)
+	}
+	return nil, "", err
 }
 
 // stage sets up the mesh of a demo or bench, made anew unless it is kept.

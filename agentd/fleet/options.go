@@ -28,12 +28,13 @@ type Options struct {
 	State string // folder of the identity; default $XDG_STATE_HOME/mesh30k/agentd/MESH/HOST
 	URL   string // of the broker, in place of the token's
 
-	Agents  int      // default: as many as it joined with; 30,000 at the first start
-	Seed    uint64   // of all behaviour
-	Profile string   // path of a fleet file; default: [Default]
-	Churn   *float64 // crashes a minute over the fleet, 0 to 1,000,000; nil: the profile's
-	Loss    *float64 // share of trips that are lost, 0 to 1; nil: the profile's
-	Journal string   // folder of the hosts' journals; default: State
+	Agents  int           // default: as many as it joined with; 30,000 at the first start
+	Seed    uint64        // of all behaviour
+	Profile string        // path of a fleet file; default: [Default]
+	Churn   *float64      // crashes a minute over the fleet, 0 to 1,000,000; nil: the profile's
+	Loss    *float64      // share of trips that are lost, 0 to 1; nil: the profile's
+	Journal string        // folder of the hosts' journals; default: State
+	Drain   time.Duration // for work in hand to end when ctx does; default [DefaultDrain]
 
 	Status  io.Writer     // gets [Counters] as JSON lines; nil: nobody does
 	Every   time.Duration // between two lines; default 1 s
@@ -70,13 +71,20 @@ func Run(ctx context.Context, o Options) error {
 	id.URL = cmp.Or(o.URL, id.URL)
 	f, err := New(Config{
 		Places: id.Configs(cmp.Or(o.Journal, dir)), Agents: id.Agents, Seed: o.Seed, Profile: profile,
-		Program: o.Program, Log: o.Log,
+		DrainTimeout: o.Drain, Program: o.Program, Log: o.Log,
 	})
 	if err != nil {
 		return err
 	}
 	o.Log.Info("emulated agents start", "agents", id.Agents, "mesh", id.Mesh, "host", id.Host, "sectors", len(id.Grants), "broker", id.URL)
 	return f.Report(ctx, o.Status, o.Every)
+}
+
+// Joined reports whether a fleet with this State has joined a mesh, so that it
+// needs no token.
+func Joined(state string) bool {
+	_, err := agentd.LoadIdentity(state)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 func misused(format string, args ...any) error {
@@ -90,6 +98,9 @@ func (o *Options) check() error {
 	}
 	if o.Every < 10*time.Millisecond {
 		return misused("a status line each %v is too often: want at least 10ms", o.Every)
+	}
+	if o.Drain < 0 {
+		return misused("--drain %v: want a time, such as 5s", o.Drain)
 	}
 	if err := wire.CheckName("host", o.Host); err != nil {
 		return misused("--host: %v", err)

@@ -139,6 +139,7 @@ type FleetOptions struct {
 	Profile string
 	Churn   *float64
 	Loss    *float64
+	Drain   time.Duration
 }
 
 // behaviourFlags are those that demo and fleet share.
@@ -193,6 +194,7 @@ func fleetCommand(p Programs) *cobra.Command {
 	f.StringVar(&o.State, "state", "", "`FOLDER` of identity and journals")
 	f.StringVar(&o.URL, "url", "", "`URL` of the broker, in place of the token's")
 	f.IntVar(&o.Agents, "agents", 0, "how many agents, at the first start (default 30000)")
+	f.DurationVar(&o.Drain, "drain", 5*time.Second, "`TIME` for work in hand to end when the fleet does; what has not is begun anew")
 	behaviourFlags(c, &o)
 	return c
 }
@@ -205,6 +207,10 @@ type InitOptions struct {
 	Clusters int
 	Agents   int
 	Sizes    [][]int // ragged: seats by cluster by sector
+	// Topology is the file that says all of it, names of sectors and clusters
+	// too; empty: there is none.
+	Topology string
+	TTL      time.Duration // of the first join token
 }
 
 // Made is the mesh that init made.
@@ -214,6 +220,8 @@ type Made struct {
 	Person  string `json:"person"`
 	Sectors int    `json:"sectors"`
 	Seats   int    `json:"seats"`
+	Join    string `json:"join"`  // the first token as it is spelled
+	Paste   string `json:"paste"` // what to run on the first host
 }
 
 func initCommand(p Programs) *cobra.Command {
@@ -225,7 +233,10 @@ func initCommand(p Programs) *cobra.Command {
 operator. A cluster has at most 100 agents, a sector at most 100 clusters.
 
 --sizes makes ragged ones: clusters separated by commas, sectors by semicolons:
---sizes "30,30,12;50" is a sector of three clusters and a sector of one.`,
+--sizes "30,30,12;50" is a sector of three clusters and a sector of one.
+
+--topology names a JSON file that says it all, as core's mesh.json has it:
+{"sectors":[{"name":"berlin","clusters":[{"name":"pis","seats":{"E":12}}]}]}`,
 		Example: "  mesh30k init home --sectors 2 --clusters 3 --agents 10",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o.Name = args[0]
@@ -234,6 +245,9 @@ operator. A cluster has at most 100 agents, a sector at most 100 clusters.
 					return err
 				}
 			}
+			if o.TTL < time.Minute || o.TTL > 7*24*time.Hour {
+				return wire.Errorf(wire.CodeBadMessage, "--ttl %v: want 1m to 168h", o.TTL)
+			}
 			made, err := p.Init(cmd, o)
 			if err != nil {
 				return err
@@ -241,9 +255,13 @@ operator. A cluster has at most 100 agents, a sector at most 100 clusters.
 			return Say(cmd, wire.Done, made, fmt.Sprintf(`mesh %[1]s: %[2]d sectors, %[3]d seats, in %[4]s
 
   mesh30k core --mesh %[1]s      runs it
-  mesh30k invite host            prints the line to paste on a host
   mesh30k --mesh %[1]s           is its console
-`, made.Mesh, made.Sectors, made.Seats, made.Dir))
+  mesh30k invite host            prints another line like this one:
+
+To paste on a host, once, within %[5]v, while the core runs:
+
+  %[6]s
+`, made.Mesh, made.Sectors, made.Seats, made.Dir, o.TTL, made.Paste))
 		},
 	}
 	f := c.Flags()
@@ -252,6 +270,8 @@ operator. A cluster has at most 100 agents, a sector at most 100 clusters.
 	f.IntVar(&o.Clusters, "clusters", 10, "clusters a sector")
 	f.IntVar(&o.Agents, "agents", 30, "seats a cluster")
 	f.StringSliceVar(&sizes, "sizes", nil, "ragged `SIZES` in place of the three")
+	f.StringVar(&o.Topology, "topology", "", "JSON `FILE` with sectors, clusters, their names and seats")
+	f.DurationVar(&o.TTL, "ttl", time.Hour, "how long the first join token holds")
 	return c
 }
 

@@ -1,11 +1,10 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -31,12 +30,19 @@ type Mesh struct {
 	FleetArgs []string
 	State     string // folder of the fleet's identity and journals
 	Say       Say
+	Patience  time.Duration // with a child that is to end; it is killed then. 0: 30 s
 
-	mu    sync.Mutex
-	ended bool
-	Core  *Process
-	Fleet *Process
+	// The children of the last Start. While Supervise runs they are its own.
+	Core, Fleet *Process
+
+	mu        sync.Mutex // Core and Fleet are written under it
+	ended     bool
+	incidents []string
 }
+
+// drain is how long a fleet's work in hand may take to end when the mesh does:
+// its longest takes minutes, and is emulated.
+const drain = 500 * time.Millisecond
 
 // CoreStatus is what a core child says of itself each second.
 type CoreStatus struct {
@@ -54,34 +60,35 @@ func (m *Mesh) Start(ctx context.Context) error {
 
 // StartCore starts the core and waits until it serves.
 func (m *Mesh) StartCore(ctx context.Context) error {
-	p, err := m.start("core", []string{"core"}, "")
-	if err != nil {
+	if err := m.start(&m.Core, "core", []string{"core"}, ""); err != nil {
 		return err
 	}
-	m.Core = p
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	var ready CoreStatus
-	return p.Status(ctx, &ready)
+	return m.Core.Status(ctx, new(CoreStatus))
 }
 
-// start starts a child, unless the mesh has been ended meanwhile.
-func (m *Mesh) start(name string, args []string, secret string) (*Process, error) {
+// start starts a child in place of p, unless the mesh has been ended meanwhile.
+func (m *Mesh) start(p **Process, name string, args []string, secret string) (err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.ended {
-		return nil, ErrEnded
+		return ErrEnded
+	}
+	if *p != nil {
+		(*p).Kill() // if it has ended, nothing happens
 	}
 	args = append(append(args, "--mesh", m.Name), m.Args...)
-	return Start(name, secret, m.Exe, args...)
+	*p, err = Start(name, secret, m.Exe, args...)
+	return err
 }
 
 // StartFleet starts the fleet: with a fresh token the first time, afterwards
 // with the identity in its state folder.
 func (m *Mesh) StartFleet(ctx context.Context) error {
-	args := append([]string{"fleet", "--state", m.State, "--agents", strconv.Itoa(m.Agents)}, m.FleetArgs...)
+	args := []string{"fleet", "--state", m.State, "--agents", strconv.Itoa(m.Agents), "--drain", drain.String()}
 	token := ""
-	if _, err := os.Stat(m.State); errors.Is(err, fs.ErrNotExist) {
+	if !fleet.Joined(m.State) {
 		out, err := m.Say(ctx, "invite")
 		if err != nil {
 			return fmt.Errorf("inviting the fleet: %w", err)
@@ -94,9 +101,7 @@ func (m *Mesh) StartFleet(ctx context.Context) error {
 		}
 		token = JoinToken + "=" + invitation.Join
 	}
-	var err error
-	m.Fleet, err = m.start("fleet", args, token)
-	return err
+	return m.start(&m.Fleet, "fleet", append(args, m.FleetArgs...), token)
 }
 
 // JoinToken is the environment variable that hands a fleet its join token: in
@@ -116,11 +121,11 @@ func (m *Mesh) AwaitActive(ctx context.Context) (s CoreStatus, err error) {
 		if err := m.Core.Next(ctx, &s); err != nil {
 			return s, fmt.Errorf("%d of %d agents are active: %w", s.Stats.ActiveAgents, m.Agents, err)
 		}
-		var fleet fleet.Counters
-		if err := m.Fleet.Status(ctx, &fleet); err != nil {
+		var said fleet.Counters
+		if err := m.Fleet.Status(ctx, &said); err != nil {
 			return s, err
 		}
-		if present.complete(m.Agents, fleet, s.Stats) {
+		if present.complete(m.Agents, said, s.Stats) {
 			return s, nil
 		}
 		select {
@@ -131,7 +136,8 @@ func (m *Mesh) AwaitActive(ctx context.Context) (s CoreStatus, err error) {
 	}
 }
 
-// endPatience is how long a child may take to end in order.
+// endPatience is how long a child may take to end in order, if nothing else is
+// said.
 const endPatience = 30 * time.Second
 
 // End ends the fleet, then the core, each in order. Nothing can be started
@@ -143,9 +149,7 @@ func (m *Mesh) End() error {
 	var errs []error
 	for _, p := range []*Process{m.Fleet, m.Core} {
 		if p != nil {
-			if err := p.End(endPatience); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
-			}
+			errs = append(errs, p.End(cmp.Or(m.Patience, endPatience)))
 		}
 	}
 	return errors.Join(errs...)

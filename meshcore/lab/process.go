@@ -115,7 +115,7 @@ func (p *Process) await(ctx context.Context, final bool, v any) error {
 			data := p.latest[final]
 			p.mu.Unlock()
 			if data == nil {
-				return p.failure("ended without a word of how it was")
+				return p.failure("ended")
 			}
 		case <-ctx.Done():
 			return fmt.Errorf("the %s has not said how it is: %w", p.Name, ctx.Err())
@@ -131,6 +131,9 @@ func (p *Process) Next(ctx context.Context, v any) error {
 	return p.Status(ctx, v)
 }
 
+// errKilled is that of a process which did not end by itself.
+var errKilled = errors.New("killed by a signal")
+
 // failure says how the process ended, with the last of what it said.
 func (p *Process) failure(what string) error {
 	p.mu.Lock()
@@ -139,6 +142,12 @@ func (p *Process) failure(what string) error {
 	if said != "" {
 		said = ": " + said
 	}
+	var exit *exec.ExitError
+	if errors.As(p.err, &exit) {
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return fmt.Errorf("%s %s (%w: %v)%s", p.Name, what, errKilled, status.Signal(), said)
+		}
+	}
 	if p.err != nil {
 		return fmt.Errorf("%s %s (%w)%s", p.Name, what, p.err, said)
 	}
@@ -146,9 +155,15 @@ func (p *Process) failure(what string) error {
 }
 
 // End asks the process to end by closing its standard input, and kills it after
-// patience. It returns how it ended.
+// patience. It returns how it ended, unless that was in order or before it was
+// asked.
 func (p *Process) End(patience time.Duration) error {
-	_ = p.pipe.Close() // closed already: it has ended
+	select {
+	case <-p.done:
+		return nil // whoever waited for it knows how
+	default:
+	}
+	_ = p.pipe.Close()
 	select {
 	case <-p.done:
 	case <-time.After(patience):
@@ -156,8 +171,12 @@ func (p *Process) End(patience time.Duration) error {
 		return fmt.Errorf("%s did not end within %v of being asked and was killed", p.Name, patience)
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.err
+	failed := p.err != nil
+	p.mu.Unlock()
+	if failed {
+		return p.failure("ended")
+	}
+	return nil
 }
 
 // Kill ends the process at once, as kill -9 does, and waits for it.
