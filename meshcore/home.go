@@ -78,7 +78,7 @@ func InitHome(root string, topology wire.Topology, person string) (*Home, error)
 	if err != nil {
 		return nil, fmt.Errorf("mesh %s: nothing can be written in %s: %w", topology.Mesh, root, err)
 	}
-	defer os.RemoveAll(tmp) // of no effect once it has been renamed
+	defer func() { _ = os.RemoveAll(tmp) }() // of no effect once it has been renamed
 	if err := fillHome(tmp, &topology, person); err != nil {
 		return nil, fmt.Errorf("mesh %s could not be made, nothing was kept: %w", topology.Mesh, err)
 	}
@@ -232,6 +232,9 @@ func (h *Home) Keyring() (*auth.Keyring, error) {
 	}
 	return k, nil
 }
+
+// portPath holds the port of the core's last run: hosts know no other.
+func (h *Home) portPath() string { return filepath.Join(h.Dir, "port") }
 
 // DatabaseDir is where the projection and the trends lie.
 func (h *Home) DatabaseDir() string { return filepath.Join(h.Dir, "db") }

@@ -2,10 +2,8 @@ package meshcore
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"mesh30k/meshcore/auth"
 	"mesh30k/meshcore/wire"
 )
 
@@ -23,24 +21,11 @@ func (c *Core) Invite(ctx context.Context, t wire.Token) (string, error) {
 		return "", wire.Errorf(wire.CodeBadMessage, "a token must expire within %v from now", inviteMaxTTL)
 	}
 	t.Uses = max(1, t.Uses)
-	public, seed, err := auth.NewUserKey()
+	text, err := tokenText(c.opt.Keyring, t, c.opt.URL)
 	if err != nil {
 		return "", err
 	}
-	jwt, err := c.opt.Keyring.TokenJWT(t.ID, public, t.Expires.Sub(now))
-	if err != nil {
-		return "", err
-	}
-	if _, err := c.opt.Facts.Append(ctx, wire.Fact{
-		At: now, Kind: wire.FactTokenIssued, Actor: "core", Data: encodeData(t),
-		Text: fmt.Sprintf("token %s lets in %d %s, until %s", t.ID, t.Uses, t.What, t.Expires.UTC().Format(time.RFC3339)),
-	}); err != nil {
-		return "", fmt.Errorf("issuing the token: %w", err)
-	}
-	c.enrolment.mu.Lock()
-	c.enrolment.tokens[t.ID] = t
-	c.enrolment.mu.Unlock()
-	return auth.Token{ID: t.ID, Mesh: c.opt.Topology.Mesh, URL: c.opt.URL, JWT: jwt, Seed: seed, What: t.What, Name: t.Name}.Encode(), nil
+	return text, c.issue(ctx, t)
 }
 
 // issued finds a token that this mesh issued and that has not expired. The

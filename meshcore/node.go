@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -104,7 +103,7 @@ func RunNode(ctx context.Context, o NodeOptions) error {
 
 // startBroker takes the port of the last run: hosts know no other.
 func (o *NodeOptions) startBroker(keys *auth.Keyring) (*Broker, error) {
-	file := filepath.Join(o.Home.Dir, "port")
+	file := o.Home.portPath()
 	port := o.Port
 	if port == 0 {
 		if text, err := os.ReadFile(file); err == nil {
@@ -239,6 +238,9 @@ func (o *NodeOptions) catchUp(ledger *Ledger, p Projection) error {
 // introduce makes the people whose credentials lie in the mesh's directory
 // known, with the role that their credentials were signed for.
 func (o *NodeOptions) introduce(ctx context.Context, core *Core) error {
+	if err := core.adoptFirstToken(ctx, o.Home); err != nil {
+		return err
+	}
 	people, err := o.Home.LocalPeople()
 	if err != nil {
 		return err
