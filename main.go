@@ -293,10 +293,10 @@ func (p projection) Memory(ctx context.Context) (m meshcore.Memory, err error) {
 		m.Hosts = append(m.Hosts, wire.HostJoined{Key: h.Key, Agents: h.Agents})
 	}
 	tokens, e2 := p.Tokens(ctx)
-	m.TokensUsed = map[string]int{}
+	m.TokensUsed = map[string][]string{}
 	for _, t := range tokens {
 		m.Tokens = append(m.Tokens, t.Token)
-		m.TokensUsed[t.ID] = len(t.By)
+		m.TokensUsed[t.ID] = t.By
 	}
 	var e3, e4 error
 	m.People, e3 = p.People(ctx)

@@ -46,7 +46,7 @@ type Options struct {
 type Memory struct {
 	Hosts      []wire.HostJoined // in the order of the facts
 	Tokens     []wire.Token
-	TokensUsed map[string]int // joins by token id
+	TokensUsed map[string][]string // by token id: names of who has joined with it, each a use
 	People     []wire.Person
 	Freezes    []wire.FreezeOrder // in order, with Seq
 	Operations []OpenOperation

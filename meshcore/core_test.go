@@ -268,3 +268,15 @@ func (b *bench) opens(act func(n int, person string)) {
 		}
 	})
 }
+
+// hooking calls f when a fact of the kind is to be written, before it is.
+func (m *memoryFacts) hooking(kind wire.FactKind, f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refuse = func(facts []wire.Fact) error {
+		if slices.ContainsFunc(facts, func(x wire.Fact) bool { return x.Kind == kind }) {
+			f()
+		}
+		return nil
+	}
+}

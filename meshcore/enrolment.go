@@ -32,9 +32,9 @@ type enrolment struct {
 	agents  map[wire.Address][]wire.Enrolled // by cluster
 	hosts   map[string]string                // name → public key
 	tokens  map[string]wire.Token
-	used    map[string]int
-	joins   map[string]wire.Joined // answers by token and host, for a repeated JOIN
+	used    map[string][]string // by token id: who has joined with it, each a use
 	people  map[string]wire.Person
+	coming  map[string]bool // people whose fact is being written: their names are taken
 }
 
 func (e *enrolment) restore(topo *wire.Topology, m Memory) error {
@@ -42,9 +42,9 @@ func (e *enrolment) restore(topo *wire.Topology, m Memory) error {
 	e.agents = map[wire.Address][]wire.Enrolled{}
 	e.hosts = map[string]string{}
 	e.tokens = map[string]wire.Token{}
-	e.used = map[string]int{}
-	e.joins = map[string]wire.Joined{}
+	e.used = map[string][]string{}
 	e.people = map[string]wire.Person{}
+	e.coming = map[string]bool{}
 	for _, h := range m.Hosts {
 		if err := e.seating.Restore(h.Agents); err != nil {
 			return err
@@ -54,7 +54,9 @@ func (e *enrolment) restore(topo *wire.Topology, m Memory) error {
 	for _, t := range m.Tokens {
 		e.tokens[t.ID] = t
 	}
-	maps.Copy(e.used, m.TokensUsed)
+	for token, names := range m.TokensUsed {
+		e.used[token] = slices.Clone(names)
+	}
 	for _, p := range m.People {
 		e.people[p.Name] = p
 	}
@@ -77,10 +79,25 @@ func (e *enrolment) role(name string) (wire.Role, bool) {
 	return p.Role, ok
 }
 
-func (e *enrolment) hasHost(name string) bool {
+// reserve takes a name for a person until release; false: a host has it.
+func (e *enrolment) reserve(name string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.hosts[name] != ""
+	if e.hosts[name] != "" {
+		return false
+	}
+	e.coming[name] = true
+	return true
+}
+
+// release ends what reserve began; a person whose fact is durable is known.
+func (e *enrolment) release(p wire.Person, durable bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.coming, p.Name)
+	if durable {
+		e.people[p.Name] = p
+	}
 }
 
 // ofSector are the agents of a sector, cluster by cluster.
@@ -134,50 +151,54 @@ func (c *Core) joinHost(ctx context.Context, token string, data []byte) wire.Mes
 	if j.Mesh != c.opt.Topology.Mesh {
 		return wire.Errorf(wire.CodeOtherMesh, "host %s wants to join mesh %s, this is %s", j.Host, j.Mesh, c.opt.Topology.Mesh)
 	}
-	joined, agents, refusal := c.enrolment.admit(token, &j, time.Now())
+	agents, refusal := c.enrolment.admit(token, &j, time.Now())
 	if refusal != nil {
 		return refusal
 	}
-	if joined != nil {
-		return joined // said before; the answer was lost
+	if len(agents) > 0 {
+		if err := c.enrol(ctx, token, &j, agents); err != nil {
+			return err
+		}
 	}
-	return c.enrol(ctx, token, &j, agents)
+	return c.joined(&j)
 }
 
 // admit checks token and host and gives seats, in memory: c.enrol makes it
-// durable, or takes it back.
-func (e *enrolment) admit(token string, j *wire.Join, now time.Time) (*wire.Joined, []wire.Enrolled, *wire.Error) {
+// durable, or takes it back. A host that has joined with this token under this
+// key gets none: it asks again because the answer was lost, perhaps by an
+// earlier core.
+func (e *enrolment) admit(token string, j *wire.Join, now time.Time) ([]wire.Enrolled, *wire.Error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if said, ok := e.joins[token+" "+j.Host]; ok && e.hosts[j.Host] == j.Key {
-		return &said, nil, nil
+	if slices.Contains(e.used[token], j.Host) && e.hosts[j.Host] == j.Key {
+		return nil, nil
 	}
 	t, refusal := e.issued(token, now)
 	switch {
 	case refusal != nil:
-		return nil, nil, refusal
+		return nil, refusal
 	case t.What != "host":
-		return nil, nil, wire.Errorf(wire.CodeForbidden, "token %s invites an %s, not a host", token, t.What).
+		return nil, wire.Errorf(wire.CodeForbidden, "token %s invites an %s, not a host", token, t.What).
 			WithHint("it goes with mesh30k connect; a host needs one of: mesh30k invite host")
 	case e.spent(t):
-		return nil, nil, wire.Errorf(wire.CodeTokenUsed, "token %s has been used", token).
+		return nil, wire.Errorf(wire.CodeTokenUsed, "token %s has been used", token).
 			WithHint("each host needs its own: mesh30k invite host")
 	}
-	if _, person := e.people[j.Host]; person || j.Host == auth.CoreName {
+	if _, person := e.people[j.Host]; person || e.coming[j.Host] || j.Host == auth.CoreName {
 		// Both would be answered under one inbox prefix.
-		return nil, nil, wire.Errorf(wire.CodeDuplicate, "%s is the name of a person or of the core", j.Host).
+		return nil, wire.Errorf(wire.CodeDuplicate, "%s is the name of a person or of the core", j.Host).
 			WithHint("choose another name with --host")
 	}
 	if key, taken := e.hosts[j.Host]; taken && key != j.Key {
-		return nil, nil, wire.Errorf(wire.CodeDuplicate, "a host named %s with another key is enrolled", j.Host).
+		return nil, wire.Errorf(wire.CodeDuplicate, "a host named %s with another key is enrolled", j.Host).
 			WithHint("choose another name with --host")
 	}
 	agents, err := e.seating.Take(j)
 	if err != nil {
-		return nil, nil, asError(err)
+		return nil, asError(err)
 	}
-	e.used[token]++
-	return nil, agents, nil
+	e.used[token] = append(e.used[token], j.Host)
+	return agents, nil
 }
 
 // asError makes a *wire.Error of err, which it may be already.
@@ -188,8 +209,8 @@ func asError(err error) *wire.Error {
 	return wire.Errorf(wire.CodeInternal, "%v", err)
 }
 
-// enrol makes the seats durable, tells the shards, and signs the grants.
-func (c *Core) enrol(ctx context.Context, token string, j *wire.Join, agents []wire.Enrolled) wire.Message {
+// enrol makes the seats durable and tells the shards.
+func (c *Core) enrol(ctx context.Context, token string, j *wire.Join, agents []wire.Enrolled) *wire.Error {
 	byCluster := map[wire.Address][]wire.Enrolled{}
 	for _, a := range agents {
 		byCluster[a.Address.InCluster()] = append(byCluster[a.Address.InCluster()], a)
@@ -204,51 +225,65 @@ func (c *Core) enrol(ctx context.Context, token string, j *wire.Join, agents []w
 			Data: encodeData(wire.HostJoined{Token: token, Key: j.Key, Agents: byCluster[cluster]}),
 		})
 	}
-	if _, err := c.opt.Facts.Append(ctx, facts...); err != nil {
-		c.enrolment.giveBack(token, agents)
+	if _, err := c.opt.Facts.Append(ctx, facts...); errors.Is(err, ErrUncertain) {
+		// The seats may be taken, for ever: they are given to nobody else.
+		return wire.Errorf(wire.CodeInternal, "it is not known whether host %s is enrolled: %v", j.Host, err).
+			WithHint("try again when the core has been started again: it reads then what became durable")
+	} else if err != nil {
+		c.enrolment.giveBack(token, j.Host, agents)
 		return wire.Errorf(wire.CodeInternal, "host %s could not be enrolled: %v", j.Host, err).WithHint("the token can be used again")
 	}
-	joined := wire.Joined{Header: wire.Head(wire.TypeJoined), Mesh: j.Mesh, Host: j.Host}
-	sectors := map[int][]wire.Address{}
+	c.enrolment.mu.Lock()
+	c.enrolment.take(j.Key, agents) // first: a shard that starts now is told of them
+	c.enrolment.mu.Unlock()
 	for _, cluster := range clusters {
-		sectors[cluster.Sector] = append(sectors[cluster.Sector], cluster)
 		list := byCluster[cluster]
 		if err := c.orderAndWait(ctx, cluster.Sector, &wire.ShardOrder{Enrol: &list}); err != nil {
-			// The facts stand: the shard is told again when it starts.
-			c.log.Error("shard has not taken on newcomers", "cluster", cluster, "err", err)
+			// The facts stand, and the order goes on until the shard has taken it on.
+			c.log.Error("a shard has not taken on newcomers yet", "cluster", cluster, "err", err)
 		}
 	}
-	c.enrolment.mu.Lock()
-	defer c.enrolment.mu.Unlock()
-	c.enrolment.take(j.Key, agents)
-	for _, sector := range slices.Sorted(maps.Keys(sectors)) {
-		grant, err := c.grant(sector, j, c.enrolment.clustersOf(j.Host, sector))
+	return nil
+}
+
+// joined grants a host all that it has in the mesh.
+func (c *Core) joined(j *wire.Join) wire.Message {
+	joined := wire.Joined{Header: wire.Head(wire.TypeJoined), Mesh: j.Mesh, Host: j.Host}
+	places := c.enrolment.placesOf(j.Host)
+	for _, sector := range slices.Sorted(maps.Keys(places)) {
+		grant, err := c.grant(sector, j, places[sector])
 		if err != nil {
 			return wire.Errorf(wire.CodeInternal, "signing for host %s: %v", j.Host, err)
 		}
 		joined.Grants = append(joined.Grants, grant)
 	}
-	c.enrolment.joins[token+" "+j.Host] = joined
 	return &joined
 }
 
-func (e *enrolment) giveBack(token string, agents []wire.Enrolled) {
+// giveBack undoes admit, for who could not be enrolled.
+func (e *enrolment) giveBack(token, name string, agents []wire.Enrolled) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.used[token]--
+	if i := slices.Index(e.used[token], name); i >= 0 {
+		e.used[token] = slices.Delete(e.used[token], i, i+1)
+	}
 	e.seating.GiveBack(agents)
 }
 
-// clustersOf are the clusters of a sector in which a host has agents.
-func (e *enrolment) clustersOf(host string, sector int) []wire.Address {
-	var clusters []wire.Address
+// placesOf are the clusters in which a host has agents, by sector.
+func (e *enrolment) placesOf(host string) map[int][]wire.Address {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	places := map[int][]wire.Address{}
 	for cluster, agents := range e.agents {
-		if cluster.Sector == sector && slices.ContainsFunc(agents, func(a wire.Enrolled) bool { return a.Host == host }) {
-			clusters = append(clusters, cluster)
+		if slices.ContainsFunc(agents, func(a wire.Enrolled) bool { return a.Host == host }) {
+			places[cluster.Sector] = append(places[cluster.Sector], cluster)
 		}
 	}
-	slices.SortFunc(clusters, wire.Address.Compare)
-	return clusters
+	for _, clusters := range places {
+		slices.SortFunc(clusters, wire.Address.Compare)
+	}
+	return places
 }
 
 // grant signs a host's identity in one sector.

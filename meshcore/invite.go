@@ -44,4 +44,4 @@ func (e *enrolment) issued(id string, now time.Time) (wire.Token, *wire.Error) {
 }
 
 // spent reports whether a token lets nobody in any more. The caller holds mu.
-func (e *enrolment) spent(t wire.Token) bool { return e.used[t.ID] >= t.Uses }
+func (e *enrolment) spent(t wire.Token) bool { return len(e.used[t.ID]) >= t.Uses }

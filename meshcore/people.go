@@ -2,6 +2,7 @@ package meshcore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,18 +16,17 @@ func (c *Core) AddPerson(ctx context.Context, p wire.Person) error {
 	if err := wire.CheckName("person", p.Name); err != nil {
 		return err
 	}
-	if c.enrolment.hasHost(p.Name) || p.Name == auth.CoreName {
+	if p.Name == auth.CoreName || !c.enrolment.reserve(p.Name) {
 		return wire.Errorf(wire.CodeDuplicate, "%s is the name of a host or of the core", p.Name)
 	}
-	if _, err := c.opt.Facts.Append(ctx, wire.Fact{
+	_, err := c.opt.Facts.Append(ctx, wire.Fact{
 		At: time.Now(), Kind: wire.FactPersonAdded, Actor: "core", Data: encodeData(p),
 		Text: fmt.Sprintf("%s may use the mesh as %s", p.Name, p.Role),
-	}); err != nil {
+	})
+	c.enrolment.release(p, err == nil)
+	if err != nil {
 		return fmt.Errorf("adding %s: %w", p.Name, err)
 	}
-	c.enrolment.mu.Lock()
-	defer c.enrolment.mu.Unlock()
-	c.enrolment.people[p.Name] = p
 	return nil
 }
 
@@ -49,8 +49,12 @@ func (c *Core) joinPerson(ctx context.Context, token string, data []byte) wire.M
 		err = c.AddPerson(ctx, wire.Person{Name: j.Person, Role: role, Key: j.Key, Token: token})
 	}
 	if err != nil {
+		if errors.Is(err, ErrUncertain) {
+			return wire.Errorf(wire.CodeInternal, "it is not known whether %s was let in: %v", j.Person, err).
+				WithHint("try again when the core has been started again: it reads then what became durable")
+		}
 		if !again {
-			c.enrolment.giveBack(token, nil)
+			c.enrolment.giveBack(token, j.Person, nil)
 		}
 		return wire.Errorf(wire.CodeInternal, "%s could not be let in: %v", j.Person, err).WithHint("the token can be used again")
 	}
@@ -89,6 +93,6 @@ func (e *enrolment) admitPerson(token string, j *wire.PersonJoin, now time.Time)
 		return "", false, wire.Errorf(wire.CodeDuplicate, "a person named %s is known already, with another key or role", j.Person).
 			WithHint("choose another name with --as")
 	}
-	e.used[token]++
+	e.used[token] = append(e.used[token], j.Person)
 	return role, false, nil
 }

@@ -65,10 +65,10 @@ func (p projection) Memory(ctx context.Context) (m meshcore.Memory, err error) {
 		m.Hosts = append(m.Hosts, wire.HostJoined{Key: x.Key, Agents: x.Agents})
 	}
 	tokens, err2 := p.Tokens(ctx)
-	m.TokensUsed = map[string]int{}
+	m.TokensUsed = map[string][]string{}
 	for _, x := range tokens {
 		m.Tokens = append(m.Tokens, x.Token)
-		m.TokensUsed[x.ID] = len(x.By)
+		m.TokensUsed[x.ID] = x.By
 	}
 	var err3, err4, err5 error
 	m.People, err3 = p.People(ctx)
