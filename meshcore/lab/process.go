@@ -132,7 +132,7 @@ func (p *Process) Next(ctx context.Context, v any) error {
 }
 
 // errKilled is that of a process which did not end by itself.
-var errKilled = errors.New("killed by a signal")
+var errKilled = errors.New("signal")
 
 // failure says how the process ended, with the last of what it said.
 func (p *Process) failure(what string) error {

@@ -146,19 +146,27 @@ func (h *house) startCore() {
 
 func (h *house) connect() {
 	h.t.Helper()
+	var err error
+	if h.client, err = h.dial(); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// dial reaches the core as the first person.
+func (h *house) dial() (*client.Client, error) {
 	info, ok := h.home.Core()
 	if !ok {
-		h.t.Fatal("the core has not announced itself")
+		return nil, errors.New("the core has not announced itself")
 	}
 	me, err := h.home.Person("cecilia")
 	if err != nil {
-		h.t.Fatal(err)
+		return nil, err
 	}
 	nc, err := nats.Connect(info.URL, me.Options(wire.InboxPrefix(me.Name), 1)...)
 	if err != nil {
-		h.t.Fatal(err)
+		return nil, err
 	}
-	h.client = client.New(nc, me.Name)
+	return client.New(nc, me.Name), nil
 }
 
 // invite makes a join token.
@@ -219,18 +227,26 @@ func (h *house) says(line string) wire.Outcome {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), deadline)
 	defer cancel()
-	action, err := console.ParseLine(line)
+	out, err := say(ctx, h.client, line)
 	if err != nil {
 		h.t.Fatalf("%s: %v", line, err)
 	}
+	return out
+}
+
+func say(ctx context.Context, c *client.Client, line string) (wire.Outcome, error) {
+	action, err := console.ParseLine(line)
+	if err != nil {
+		return wire.Outcome{}, err
+	}
 	if console.EntryOf(action).Risk == console.Read {
-		return h.client.Read(ctx, action, client.Handlers{})
+		return c.Read(ctx, action, client.Handlers{}), nil
 	}
-	plan, out := h.client.Plan(ctx, action)
+	plan, out := c.Plan(ctx, action)
 	if plan == nil {
-		return out
+		return out, nil
 	}
-	return h.client.Execute(ctx, plan.Hash, action, plan.Count, client.Handlers{})
+	return c.Execute(ctx, plan.Hash, action, plan.Count, client.Handlers{}), nil
 }
 
 // does is says for what must succeed.

@@ -75,7 +75,7 @@ func TestAKilledChildIsStartedAgainLaterAndLater(t *testing.T) {
 			t.Errorf("life %d began after %v, want %v", i+1, began[i], want[i]*time.Second)
 		}
 	}
-	if len(notes) != 8 || !strings.Contains(notes[0], "killed") {
+	if len(notes) != 8 || !strings.Contains(notes[0], "started again after 1s") {
 		t.Errorf("noted: %q", notes)
 	}
 }
