@@ -62,6 +62,7 @@ func (l *loop) inject(c *cluster, m *wire.Inject) error {
 	case wire.FaultSkew:
 		l.setSkew(l.cfg.ClockOffset+time.Duration(m.SkewMS*float64(time.Millisecond)), lasts)
 		return nil
+	default: // of agents, not of the host
 	}
 	if m.Fault == wire.FaultRevive && len(m.Agents) == 0 {
 		l.setSkew(l.cfg.ClockOffset, 0)

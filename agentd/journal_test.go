@@ -2,6 +2,7 @@ package agentd
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,9 +135,7 @@ func (k known) at(size int64) known {
 	for key := range k.begun {
 		c.begun[key] = true
 	}
-	for key, state := range k.final {
-		c.final[key] = state
-	}
+	maps.Copy(c.final, k.final)
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -191,9 +192,9 @@ func (l *lead) until(what string, ok func() bool) {
 
 // state of a message at an agent, as said last.
 func (l *lead) state(message, agent string) wire.AckItem {
-	for i := len(l.items) - 1; i >= 0; i-- {
-		if l.items[i].MessageID == message && l.items[i].Agents[0] == agent {
-			return l.items[i]
+	for _, v := range slices.Backward(l.items) {
+		if v.MessageID == message && v.Agents[0] == agent {
+			return v
 		}
 	}
 	return wire.AckItem{}

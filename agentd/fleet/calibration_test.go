@@ -46,38 +46,70 @@ type claim struct {
 }
 
 var claims = []claim{
-	{"C round trips: CV of an agent, atlas", column("rtt_atlas_4min", "per-probe medians", "cv"),
-		func() float64 { return medianOver(wire.ClassPersistent, 40, cvOfProbe) }, 0.3},
-	{"D round trips: CV of an agent, atlas", column("rtt_atlas_4min", "per-probe medians", "cv"),
-		func() float64 { return medianOver(wire.ClassGPU, 40, cvOfProbe) }, 0.3},
-	{"C round trips: lag-1 autocorrelation, atlas", column("rtt_atlas_4min", "per-probe medians", "lag1_autocorr"),
-		func() float64 { return medianOver(wire.ClassPersistent, 40, lag1OfProbe) }, 0.12},
-	{"B round trips: CV of 18 in a row, planetlab", noted("rtt_planetlab_slices", "rtt_ms", `per-pair CV over 18 slices ([0-9.]+)`),
-		func() float64 { return medianOver(wire.ClassServerless, 400, cvOfRTT(18, 5*time.Second)) }, 0.3},
-	{"E round trips: CV of an agent, seattle", noted("rtt_seattle", "rtt_ms", `median per-pair CV ([0-9.]+)`),
-		func() float64 { return medianOver(wire.ClassLocal, 200, cvOfRTT(688, 4*time.Minute)) }, 0.35},
-	{"E round trips: p99/p50 of an agent, seattle", noted("rtt_seattle", "rtt_ms", `p99/p50 ([0-9.]+)`),
-		func() float64 { return medianOver(wire.ClassLocal, 200, p99OfRTT) }, 0.35},
-	{"A service: CV, azure-vm", column("vm_noise", "launch_us B8ms", "cv"),
-		func() float64 { return cv(service(bodyOnly(wire.ClassEdge), 20_000)) }, 0.1},
-	{"E service: CV, azure-vm", column("vm_noise", "launch_us B8ms", "cv"),
-		func() float64 { return cv(service(bodyOnly(wire.ClassLocal), 20_000)) }, 0.1},
-	{"B service: p99/p50, azure-faas", column("faas_azure2019_durations", "p99/p50 ratio (count>=100)", "p50"),
-		func() float64 { s := service(agentOf(wire.ClassServerless, 1), 200_000); return ratio(s, 0.99) }, 0.25},
-	{"B own work: index of dispersion a minute, azure-faas", column("faas_azure2019_invocations", "per-minute index of dispersion", "p50"),
-		func() float64 { return dispersion(agentOf(wire.ClassServerless, 1), 50_000) }, 0.2},
-	{"C own work: CV of inter-arrivals, servegen", noted("llm_servegen_clients", "mean_rps m-small", `inter-arrival CV ([0-9.]+)`),
-		func() float64 { gaps, _ := ownWork(agentOf(wire.ClassPersistent, 1), 100_000); return cv(gaps) }, 0.1},
-	{"C service: tail index, agentcgroup tool calls", column("agent_steps", "tool_s all", "hill_alpha_top5pct"),
-		func() float64 { return hill(service(agentOf(wire.ClassPersistent, 1), 1_000_000), 0.002) }, 0.2},
-	{"D service: tail index, agentcgroup LLM steps", column("agent_steps", "llm_s GLM-4.7-Flash-GGUF:Q4_K_M", "hill_alpha_top5pct"),
-		func() float64 { return hill(service(tailOnly(wire.ClassGPU), 1_000_000), 0.005) }, 0.2},
-	{"C own work: CV of weights, agentcgroup tool calls", column("agent_steps", "tool_s all", "cv"),
-		func() float64 { _, w := ownWork(agentOf(wire.ClassPersistent, 1), 500_000); return cv(w) }, 0.25},
-	{"D own work: CV of weights, azure-llm prompts", column("llm_azure2023_code", "prompt_tok", "cv"),
-		func() float64 { _, w := ownWork(agentOf(wire.ClassGPU, 1), 200_000); return cv(w) }, 0.15},
-	{"D service: CV, llmperf", column("llm_api_latency", "e2e_s fireworks", "cv"),
-		func() float64 { return cv(service(bodyOnly(wire.ClassGPU), 20_000)) }, 0.2},
+	{
+		"C round trips: CV of an agent, atlas", column("rtt_atlas_4min", "per-probe medians", "cv"),
+		func() float64 { return medianOver(wire.ClassPersistent, 40, cvOfProbe) }, 0.3,
+	},
+	{
+		"D round trips: CV of an agent, atlas", column("rtt_atlas_4min", "per-probe medians", "cv"),
+		func() float64 { return medianOver(wire.ClassGPU, 40, cvOfProbe) }, 0.3,
+	},
+	{
+		"C round trips: lag-1 autocorrelation, atlas", column("rtt_atlas_4min", "per-probe medians", "lag1_autocorr"),
+		func() float64 { return medianOver(wire.ClassPersistent, 40, lag1OfProbe) }, 0.12,
+	},
+	{
+		"B round trips: CV of 18 in a row, planetlab", noted("rtt_planetlab_slices", "rtt_ms", `per-pair CV over 18 slices ([0-9.]+)`),
+		func() float64 { return medianOver(wire.ClassServerless, 400, cvOfRTT(18, 5*time.Second)) }, 0.3,
+	},
+	{
+		"E round trips: CV of an agent, seattle", noted("rtt_seattle", "rtt_ms", `median per-pair CV ([0-9.]+)`),
+		func() float64 { return medianOver(wire.ClassLocal, 200, cvOfRTT(688, 4*time.Minute)) }, 0.35,
+	},
+	{
+		"E round trips: p99/p50 of an agent, seattle", noted("rtt_seattle", "rtt_ms", `p99/p50 ([0-9.]+)`),
+		func() float64 { return medianOver(wire.ClassLocal, 200, p99OfRTT) }, 0.35,
+	},
+	{
+		"A service: CV, azure-vm", column("vm_noise", "launch_us B8ms", "cv"),
+		func() float64 { return cv(service(bodyOnly(wire.ClassEdge), 20_000)) }, 0.1,
+	},
+	{
+		"E service: CV, azure-vm", column("vm_noise", "launch_us B8ms", "cv"),
+		func() float64 { return cv(service(bodyOnly(wire.ClassLocal), 20_000)) }, 0.1,
+	},
+	{
+		"B service: p99/p50, azure-faas", column("faas_azure2019_durations", "p99/p50 ratio (count>=100)", "p50"),
+		func() float64 { s := service(agentOf(wire.ClassServerless, 1), 200_000); return ratio(s, 0.99) }, 0.25,
+	},
+	{
+		"B own work: index of dispersion a minute, azure-faas", column("faas_azure2019_invocations", "per-minute index of dispersion", "p50"),
+		func() float64 { return dispersion(agentOf(wire.ClassServerless, 1), 50_000) }, 0.2,
+	},
+	{
+		"C own work: CV of inter-arrivals, servegen", noted("llm_servegen_clients", "mean_rps m-small", `inter-arrival CV ([0-9.]+)`),
+		func() float64 { gaps, _ := ownWork(agentOf(wire.ClassPersistent, 1), 100_000); return cv(gaps) }, 0.1,
+	},
+	{
+		"C service: tail index, agentcgroup tool calls", column("agent_steps", "tool_s all", "hill_alpha_top5pct"),
+		func() float64 { return hill(service(agentOf(wire.ClassPersistent, 1), 1_000_000), 0.002) }, 0.2,
+	},
+	{
+		"D service: tail index, agentcgroup LLM steps", column("agent_steps", "llm_s GLM-4.7-Flash-GGUF:Q4_K_M", "hill_alpha_top5pct"),
+		func() float64 { return hill(service(tailOnly(wire.ClassGPU), 1_000_000), 0.005) }, 0.2,
+	},
+	{
+		"C own work: CV of weights, agentcgroup tool calls", column("agent_steps", "tool_s all", "cv"),
+		func() float64 { _, w := ownWork(agentOf(wire.ClassPersistent, 1), 500_000); return cv(w) }, 0.25,
+	},
+	{
+		"D own work: CV of weights, azure-llm prompts", column("llm_azure2023_code", "prompt_tok", "cv"),
+		func() float64 { _, w := ownWork(agentOf(wire.ClassGPU, 1), 200_000); return cv(w) }, 0.15,
+	},
+	{
+		"D service: CV, llmperf", column("llm_api_latency", "e2e_s fireworks", "cv"),
+		func() float64 { return cv(service(bodyOnly(wire.ClassGPU), 20_000)) }, 0.2,
+	},
 	{"down times: p95/p50, lanl", ratioOf("churn_lanl", "down_min", "p95"), func() float64 { return ratio(downTimes(200_000), 0.95) }, 0.2},
 	{"down times: p99/p50, lanl", ratioOf("churn_lanl", "down_min", "p99"), func() float64 { return ratio(downTimes(200_000), 0.99) }, 0.25},
 }

@@ -142,7 +142,7 @@ func readProfile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()                   // it was only read
 	return io.ReadAll(io.LimitReader(f, MaxProfile+1)) // Parse refuses what is longer
 }
 

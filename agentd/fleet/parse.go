@@ -119,6 +119,7 @@ func (a *anchors) Visit(n ast.Node) ast.Visitor {
 		if a.line == 0 {
 			a.line = n.GetToken().Position.Line
 		}
+	default:
 	}
 	return a
 }
@@ -126,8 +127,7 @@ func (a *anchors) Visit(n ast.Node) ast.Visitor {
 // sayYAML puts the library's error into one line with the line number, and for
 // an unknown key says where the known ones are.
 func sayYAML(err error) error {
-	var own *atLine
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*atLine](err); ok {
 		return own
 	}
 	var e yaml.Error

@@ -19,57 +19,89 @@ func TestEachBehaviourCanBeSwitchedOff(t *testing.T) {
 		figure    func(*Agent) float64
 		threshold float64
 	}{
-		{"jitter", wire.ClassLocal,
+		{
+			"jitter", wire.ClassLocal,
 			func(_ *Profile, c *Class) { c.Network.JitterCV = 0 },
-			func(a *Agent) float64 { x := roundTrips(a, 200, 0); return quantile(x, 0.75) / quantile(x, 0.25) }, 1.01},
-		{"drift", wire.ClassLocal,
+			func(a *Agent) float64 { x := roundTrips(a, 200, 0); return quantile(x, 0.75) / quantile(x, 0.25) }, 1.01,
+		},
+		{
+			"drift", wire.ClassLocal,
 			func(_ *Profile, c *Class) { c.Network.DriftCV = 0 },
 			func(a *Agent) float64 {
 				a.model.own.Network.RoutesPerDay = 0
 				return spreadOfMedians(a, 40, 2*time.Hour)
-			}, 1.3},
-		{"route shifts", wire.ClassEdge,
+			}, 1.3,
+		},
+		{
+			"route shifts", wire.ClassEdge,
 			func(_ *Profile, c *Class) { c.Network.RoutesPerDay = 0 },
-			func(a *Agent) float64 { a.model.drift, a.drift = 0, 0; return spreadOfMedians(a, 100, 24*time.Hour) }, 1.03},
-		{"retransmissions", wire.ClassEdge,
+			func(a *Agent) float64 { a.model.drift, a.drift = 0, 0; return spreadOfMedians(a, 100, 24*time.Hour) }, 1.03,
+		},
+		{
+			"retransmissions", wire.ClassEdge,
 			func(_ *Profile, c *Class) { c.Network.Retransmit = 0 },
-			func(a *Agent) float64 { return quantile(roundTrips(a, 20_000, time.Second), 0.9999) }, 150},
-		{"tail of the network", wire.ClassLocal,
+			func(a *Agent) float64 { return quantile(roundTrips(a, 20_000, time.Second), 0.9999) }, 150,
+		},
+		{
+			"tail of the network", wire.ClassLocal,
 			func(_ *Profile, c *Class) { c.Network.Tail.Probability, c.Network.Retransmit = 0, 0 },
-			func(a *Agent) float64 { return ratio(roundTrips(a, 5000, 0), 0.995) }, 2.5},
-		{"tail of the service", wire.ClassPersistent,
+			func(a *Agent) float64 { return ratio(roundTrips(a, 5000, 0), 0.995) }, 2.5,
+		},
+		{
+			"tail of the service", wire.ClassPersistent,
 			func(_ *Profile, c *Class) { c.Service.Tail.Probability = 0 },
-			func(a *Agent) float64 { return ratio(serviceAt(a, 5000, 0), 0.999) }, 4},
-		{"scatter of the service", wire.ClassGPU,
+			func(a *Agent) float64 { return ratio(serviceAt(a, 5000, 0), 0.999) }, 4,
+		},
+		{
+			"scatter of the service", wire.ClassGPU,
 			func(_ *Profile, c *Class) { c.Service.BodyCV = 0 },
-			func(a *Agent) float64 { x := serviceAt(a, 500, 0); return quantile(x, 0.75) / quantile(x, 0.25) }, 1.05},
-		{"regimes", wire.ClassGPU,
+			func(a *Agent) float64 { x := serviceAt(a, 500, 0); return quantile(x, 0.75) / quantile(x, 0.25) }, 1.05,
+		},
+		{
+			"regimes", wire.ClassGPU,
 			func(_ *Profile, c *Class) { c.Service.Regime.PerDay = 0 },
-			func(a *Agent) float64 { return regimes(a) }, 0.5},
-		{"cold starts by chance", wire.ClassServerless,
+			func(a *Agent) float64 { return regimes(a) }, 0.5,
+		},
+		{
+			"cold starts by chance", wire.ClassServerless,
 			func(_ *Profile, c *Class) { c.Service.Cold.Probability = 0 },
-			func(a *Agent) float64 { return ratio(serviceAt(a, 5000, 0), 0.99) }, 4},
-		{"cold starts after idleness", wire.ClassServerless,
+			func(a *Agent) float64 { return ratio(serviceAt(a, 5000, 0), 0.99) }, 4,
+		},
+		{
+			"cold starts after idleness", wire.ClassServerless,
 			func(_ *Profile, c *Class) { c.Service.Cold.IdleS = 0 },
-			func(a *Agent) float64 { return median(serviceAt(a, 50, time.Hour)) }, 200},
-		{"weight", wire.ClassGPU,
+			func(a *Agent) float64 { return median(serviceAt(a, 50, time.Hour)) }, 200,
+		},
+		{
+			"weight", wire.ClassGPU,
 			func(_ *Profile, c *Class) { c.Service.Weight = Range{} },
-			func(a *Agent) float64 { return worked(a, 10, 0) / worked(a, 1, 0) }, 1.5},
-		{"queue", wire.ClassGPU,
+			func(a *Agent) float64 { return worked(a, 10, 0) / worked(a, 1, 0) }, 1.5,
+		},
+		{
+			"queue", wire.ClassGPU,
 			func(_ *Profile, c *Class) { c.Service.Queue = Range{} },
-			func(a *Agent) float64 { return worked(a, 1, 40) / worked(a, 1, 0) }, 1.3},
-		{"own work", wire.ClassGPU,
+			func(a *Agent) float64 { return worked(a, 1, 40) / worked(a, 1, 0) }, 1.3,
+		},
+		{
+			"own work", wire.ClassGPU,
 			func(_ *Profile, c *Class) { c.Work.IntervalS = 0 },
-			func(a *Agent) float64 { next, _ := a.NextOwn(epoch); return float64(next.Unix()) }, 0},
-		{"bursts", wire.ClassServerless,
+			func(a *Agent) float64 { next, _ := a.NextOwn(epoch); return float64(next.Unix()) }, 0,
+		},
+		{
+			"bursts", wire.ClassServerless,
 			func(_ *Profile, c *Class) { c.Work.BurstMean = 1 },
-			func(a *Agent) float64 { return dispersion(a, 20_000) }, 3},
-		{"loss", wire.ClassEdge,
+			func(a *Agent) float64 { return dispersion(a, 20_000) }, 3,
+		},
+		{
+			"loss", wire.ClassEdge,
 			func(p *Profile, _ *Class) { p.Loss.Probability = 0 },
-			func(a *Agent) float64 { return losses(a, 1000) }, 0},
-		{"churn", wire.ClassEdge,
+			func(a *Agent) float64 { return losses(a, 1000) }, 0,
+		},
+		{
+			"churn", wire.ClassEdge,
 			func(p *Profile, _ *Class) { p.Churn.CrashesPerMin = 0 },
-			func(a *Agent) float64 { next, _ := a.NextCrash(epoch); return float64(next.Unix()) }, 0},
+			func(a *Agent) float64 { next, _ := a.NextCrash(epoch); return float64(next.Unix()) }, 0,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.what, func(t *testing.T) {
