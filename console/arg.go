@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -136,10 +137,10 @@ func (a *Arg) parse(s string) (any, error) {
 
 func (a *Arg) wrong(got string, err error) error {
 	e := wire.Errorf(wire.CodeBadMessage, "%s: %q: want %s", a.Name, clip(got), a.Wants())
-	if err == errKind {
+	if errors.Is(err, errKind) {
 		return e
 	}
-	if refusal, ok := err.(*wire.Error); ok {
+	if refusal, ok := errors.AsType[*wire.Error](err); ok {
 		return refusal
 	}
 	e.Message = fmt.Sprintf("%s: %v", a.Name, err)

@@ -3,6 +3,7 @@ package console
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"mesh30k/meshcore/wire"
 )
@@ -209,9 +210,10 @@ func (e *Entry) Flags() []*Arg {
 // Usage is the form of the action on a line, such as
 // "broadcast MESSAGE [TARGET]".
 func (e *Entry) Usage() string {
-	s := e.Name
+	var s strings.Builder
+	s.WriteString(e.Name)
 	for _, a := range e.Positional() {
-		s += " " + placeholder(a)
+		s.WriteString(" " + placeholder(a))
 	}
-	return s
+	return s.String()
 }

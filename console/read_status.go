@@ -132,8 +132,11 @@ type flagLine struct {
 // flags are the counts that are worth a line because they are not zero.
 func (t *Tally) flags() []flagLine {
 	all := []flagLine{
-		{"Degraded", t.Degraded}, {"Unstable", t.Unstable}, {"Offline", t.Offline},
-		{"Quarantined", t.Quarantined}, {"Frozen", t.Frozen},
+		{"Degraded", t.Degraded},
+		{"Unstable", t.Unstable},
+		{"Offline", t.Offline},
+		{"Quarantined", t.Quarantined},
+		{"Frozen", t.Frozen},
 	}
 	return slices.DeleteFunc(all, func(l flagLine) bool { return l.n == 0 })
 }

@@ -41,7 +41,7 @@ func ofPlaces(sel wire.Selector) bool {
 	if sel.IsMesh() {
 		return true
 	}
-	for _, cond := range strings.Split(sel.String(), ",") {
+	for cond := range strings.SplitSeq(sel.String(), ",") {
 		if !strings.HasPrefix(cond, "sector=") && !strings.HasPrefix(cond, "sector!=") &&
 			!strings.HasPrefix(cond, "cluster=") && !strings.HasPrefix(cond, "cluster!=") {
 			return false

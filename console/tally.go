@@ -42,6 +42,7 @@ func (t *Tally) add(r *wire.AgentImpedance) {
 		t.Quarantined++
 	case wire.Degraded:
 		t.Degraded++
+	case wire.Active: // with the degraded, below
 	}
 	t.Active += count(r.State.Heard())
 	t.Unstable += count(r.Unstable)

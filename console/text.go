@@ -124,7 +124,7 @@ func (t *table) lines() []string {
 func wrap(s string, width int) []string {
 	var lines []string
 	line := ""
-	for _, w := range strings.Fields(s) {
+	for w := range strings.FieldsSeq(s) {
 		switch {
 		case line == "":
 			line = w

@@ -136,15 +136,21 @@ func twoPlans() *fakePlane {
 // The command line says the same as ":" and JSON.
 func TestTheCommandLineGivesTheActionOfTheLine(t *testing.T) {
 	for _, args := range [][]string{
-		{"status"}, {"status", "7", "--at", "30m"},
+		{"status"},
+		{"status", "7", "--at", "30m"},
 		{"list", "class=E,sector=7", "--what", "clusters", "--sort=queue", "--limit", "5"},
 		{"inspect", "SECTOR7-CLUSTER4-AGENT-12"},
 		{"history", "--kind", "freeze", "--since", "14:03"},
 		{"broadcast", "two words", "class=E", "--require-ack", "--ttl", "10s"},
 		{"broadcast", "--priority", "0", "--", "--loud"},
-		{"freeze"}, {"freeze", "sector=3-9", "--reason", "bad rollout"}, {"freeze", "--target", "sector=7"},
-		{"thaw", "sector!=7"}, {"undo"}, {"invite", "--what", "observer", "--ttl", "10m"},
-		{"fleet", "inject", "slow", "class=E", "--for", "30s"}, {"fleet", "inject", "skew", "sector=7", "--skew", "-2s"},
+		{"freeze"},
+		{"freeze", "sector=3-9", "--reason", "bad rollout"},
+		{"freeze", "--target", "sector=7"},
+		{"thaw", "sector!=7"},
+		{"undo"},
+		{"invite", "--what", "observer", "--ttl", "10m"},
+		{"fleet", "inject", "slow", "class=E", "--for", "30s"},
+		{"fleet", "inject", "skew", "sector=7", "--skew", "-2s"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			words := args
@@ -195,65 +201,99 @@ func TestWhatIsPrintedAndHowItEnds(t *testing.T) {
 		asked  []string
 	}{
 		{name: "a read", args: "status", code: 0, out: "FROZEN\n", asked: []string{`read {"action":"status"}`}},
-		{name: "a read as JSON", args: "status --json", code: 0,
-			out: `{"v":1,"action":"status","verdict":"done","exit":0,"data":{"covered":300}}` + "\n", asked: []string{`read {"action":"status"}`}},
-		{name: "a read as lines", args: "list --jsonl", code: 0,
+		{
+			name: "a read as JSON", args: "status --json", code: 0,
+			out: `{"v":1,"action":"status","verdict":"done","exit":0,"data":{"covered":300}}` + "\n", asked: []string{`read {"action":"status"}`},
+		},
+		{
+			name: "a read as lines", args: "list --jsonl", code: 0,
 			plane: func(f *fakePlane) { f.rows = []jsontext.Value{[]byte(`{"a":1}`), []byte(`{"a":2}`)} },
-			out:   `{"type":"ROW","row":{"a":1}}` + "\n" + `{"type":"ROW","row":{"a":2}}` + "\n" + `{"v":1,"action":"list","verdict":"done","exit":0,"data":{"covered":300}}` + "\n"},
-		{name: "a change, --yes", args: "freeze sector=7 --yes", code: 0, out: "FROZEN\n",
-			asked: []string{"plan " + freeze, "execute aaaa " + freeze}},
-		{name: "a change, --yes=HASH", args: "freeze sector=7 --yes=aaaa", code: 0, out: "FROZEN\n",
-			asked: []string{"shown aaaa " + freeze, "execute aaaa " + freeze}},
-		{name: "a change, --yes with a hash of nothing", args: "freeze sector=7 --yes=bbbb", code: 6, talk: "there is no plan bbbb",
-			asked: []string{"shown bbbb " + freeze}},
-		{name: "a change that nobody can confirm", args: "freeze sector=7", code: 6, out: "Plan: freeze 300\n", talk: "--yes=aaaa",
-			asked: []string{"plan " + freeze}},
+			out:   `{"type":"ROW","row":{"a":1}}` + "\n" + `{"type":"ROW","row":{"a":2}}` + "\n" + `{"v":1,"action":"list","verdict":"done","exit":0,"data":{"covered":300}}` + "\n",
+		},
+		{
+			name: "a change, --yes", args: "freeze sector=7 --yes", code: 0, out: "FROZEN\n",
+			asked: []string{"plan " + freeze, "execute aaaa " + freeze},
+		},
+		{
+			name: "a change, --yes=HASH", args: "freeze sector=7 --yes=aaaa", code: 0, out: "FROZEN\n",
+			asked: []string{"shown aaaa " + freeze, "execute aaaa " + freeze},
+		},
+		{
+			name: "a change, --yes with a hash of nothing", args: "freeze sector=7 --yes=bbbb", code: 6, talk: "there is no plan bbbb",
+			asked: []string{"shown bbbb " + freeze},
+		},
+		{
+			name: "a change that nobody can confirm", args: "freeze sector=7", code: 6, out: "Plan: freeze 300\n", talk: "--yes=aaaa",
+			asked: []string{"plan " + freeze},
+		},
 		{name: "a dry run", args: "freeze sector=7 --dry-run", code: 0, out: "Plan: freeze 300\n", asked: []string{"plan " + freeze}},
 		{name: "a dry run does nothing even with --yes", args: "freeze sector=7 --dry-run --yes", code: 0, out: "Plan: freeze 300\n", asked: []string{"plan " + freeze}},
-		{name: "the number is typed", args: "freeze sector=7", person: &sit{"300\n"}, code: 0, out: "FROZEN\n", talk: "type the number of agents (300)",
-			asked: []string{"plan " + freeze, "execute aaaa " + freeze}},
+		{
+			name: "the number is typed", args: "freeze sector=7", person: &sit{"300\n"}, code: 0, out: "FROZEN\n", talk: "type the number of agents (300)",
+			asked: []string{"plan " + freeze, "execute aaaa " + freeze},
+		},
 		{name: "another number is typed", args: "freeze sector=7", person: &sit{"30\n"}, code: 6, talk: "not confirmed", asked: []string{"plan " + freeze}},
 		{name: "y is no number", args: "freeze sector=7", person: &sit{"y\n"}, code: 6, talk: "not confirmed", asked: []string{"plan " + freeze}},
-		{name: "an empty line is no", args: "broadcast hi", person: &sit{"\n"}, code: 6, talk: "[y/N]",
-			plane: func(f *fakePlane) { f.plan.Wide = false }},
-		{name: "y is yes to what is not wide", args: "broadcast hi", person: &sit{"y\n"}, code: 0, out: "FROZEN\n",
-			plane: func(f *fakePlane) { f.plan.Wide = false }},
+		{
+			name: "an empty line is no", args: "broadcast hi", person: &sit{"\n"}, code: 6, talk: "[y/N]",
+			plane: func(f *fakePlane) { f.plan.Wide = false },
+		},
+		{
+			name: "y is yes to what is not wide", args: "broadcast hi", person: &sit{"y\n"}, code: 0, out: "FROZEN\n",
+			plane: func(f *fakePlane) { f.plan.Wide = false },
+		},
 		{name: "the terminal closes", args: "freeze sector=7", person: &sit{""}, code: 6, talk: "closed", asked: []string{"plan " + freeze}},
-		{name: "agents came meanwhile, and the person is asked again", args: "freeze sector=7", person: &sit{"300\n301\n"}, code: 0, out: "FROZEN\n",
+		{
+			name: "agents came meanwhile, and the person is asked again", args: "freeze sector=7", person: &sit{"300\n301\n"}, code: 0, out: "FROZEN\n",
 			plane: func(f *fakePlane) {
 				f.newPlan = &wire.Plan{Header: wire.Head(wire.TypePlan), Hash: "cccc", Count: 301, Wide: true, Text: "Plan: freeze 301\n"}
-			}, talk: "(301)"},
-		{name: "agents came meanwhile, --yes", args: "freeze sector=7 --yes", code: 6,
+			}, talk: "(301)",
+		},
+		{
+			name: "agents came meanwhile, --yes", args: "freeze sector=7 --yes", code: 6,
 			plane: func(f *fakePlane) {
 				f.newPlan = &wire.Plan{Header: wire.Head(wire.TypePlan), Hash: "cccc", Count: 301, Text: "Plan: freeze 301\n"}
-			}, talk: "Plan: freeze 301"},
-		{name: "the core refuses", args: "freeze sector=7 --yes", code: 6, talk: "refused: olga may only read\n  ask an operator",
+			}, talk: "Plan: freeze 301",
+		},
+		{
+			name: "the core refuses", args: "freeze sector=7 --yes", code: 6, talk: "refused: olga may only read\n  ask an operator",
 			plane: func(f *fakePlane) {
 				f.refusal = wire.Errorf(wire.CodeForbidden, "olga may only read").WithHint("ask an operator")
-			}},
-		{name: "the core refuses, as JSON", args: "freeze sector=7 --yes --json", code: 5,
+			},
+		},
+		{
+			name: "the core refuses, as JSON", args: "freeze sector=7 --yes --json", code: 5,
 			out: `{"v":1,"action":"freeze","verdict":"nothing_matched","exit":5,"data":{"error":{"code":"nothing_matched","message":"nobody"}}}` + "\n",
 			plane: func(f *fakePlane) {
 				f.refusal = wire.Errorf(wire.CodeNothingMatched, "nobody")
-			}},
-		{name: "some are missing", args: "broadcast hi --yes", code: 3, out: "1 missing\n",
+			},
+		},
+		{
+			name: "some are missing", args: "broadcast hi --yes", code: 3, out: "1 missing\n",
 			plane: func(f *fakePlane) {
 				f.outcome = wire.Outcome{Verdict: wire.Partial, Data: jsontext.Value(`{}`), Text: "1 missing\n"}
-			}},
-		{name: "inject hangs under fleet", args: "fleet inject crash sector=7 --yes --json", code: 0,
-			out: `{"v":1,"action":"fleet inject","verdict":"done","exit":0,"data":{"covered":300}}` + "\n"},
+			},
+		},
+		{
+			name: "inject hangs under fleet", args: "fleet inject crash sector=7 --yes --json", code: 0,
+			out: `{"v":1,"action":"fleet inject","verdict":"done","exit":0,"data":{"covered":300}}` + "\n",
+		},
 		{name: "an unknown command", args: "frezee sector=7", code: 2, talk: "did you mean freeze?"},
 		{name: "an unknown flag", args: "freeze --resaon x", code: 2, talk: "did you mean --reason?"},
-		{name: "an unknown flag as JSON", args: "freeze --resaon x --json", code: 2,
-			out: `{"v":1,"action":"freeze","verdict":"usage","exit":2,"data":{"error":{"code":"bad_message","message":"mesh30k freeze: unknown flag: --resaon","hint":"did you mean --reason?"}}}` + "\n"},
+		{
+			name: "an unknown flag as JSON", args: "freeze --resaon x --json", code: 2,
+			out: `{"v":1,"action":"freeze","verdict":"usage","exit":2,"data":{"error":{"code":"bad_message","message":"mesh30k freeze: unknown flag: --resaon","hint":"did you mean --reason?"}}}` + "\n",
+		},
 		{name: "a target that is none", args: "freeze sector=x!", code: 2},
 		{name: "sector 0", args: "freeze sector=0", code: 2},
 		{name: "one argument too many", args: "freeze sector 7", code: 2, talk: "one argument too many"},
 		{name: "a flag given twice", args: "list --limit 1 --limit 2", code: 2, talk: "given twice"},
 		{name: "a missing argument", args: "broadcast", code: 2, talk: "message is missing"},
 		{name: "a later action", args: "cascade sync --window 5s", code: 6, talk: "not in this version"},
-		{name: "a later action as JSON", args: "cascade sync --json", code: 6,
-			out: `{"v":1,"action":"cascade","verdict":"refused","exit":6,"data":{"error":{"code":"not_in_this_version","message":"cascade is not in this version","hint":"help lists what is"}}}` + "\n"},
+		{
+			name: "a later action as JSON", args: "cascade sync --json", code: 6,
+			out: `{"v":1,"action":"cascade","verdict":"refused","exit":6,"data":{"error":{"code":"not_in_this_version","message":"cascade is not in this version","hint":"help lists what is"}}}` + "\n",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := twoPlans()

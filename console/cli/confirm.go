@@ -28,7 +28,7 @@ func (s *session) confirm(p *wire.Plan) *wire.Error {
 		return wire.Errorf(wire.CodeForbidden, "nothing was done: %v", err).WithHint("plan it again")
 	}
 	answer = strings.ToLower(strings.ReplaceAll(strings.TrimSpace(answer), ",", ""))
-	if answer != want && !(want == "y" && answer == "yes") {
+	if answer != want && (want != "y" || answer != "yes") {
 		return wire.Errorf(wire.CodeForbidden, "nothing was done: it was not confirmed").WithHint("plan it again")
 	}
 	return nil

@@ -35,9 +35,11 @@ func Run(ctx context.Context, root *cobra.Command, args []string, d Deps) int {
 	if errors.As(err, &over) {
 		return over.code
 	}
+	// Ended by a signal, nothing is to be said. A child's end has an ExitCode too,
+	// but not that of this program.
 	var ended interface{ ExitCode() int }
-	var child *exec.ExitError // has an ExitCode too, but not that of this program
-	if errors.As(err, &ended) && !errors.As(err, &child) { // by a signal: nothing is to be said
+	var child *exec.ExitError
+	if errors.As(err, &ended) && !errors.As(err, &child) {
 		return ended.ExitCode()
 	}
 	e := errorOf(err)

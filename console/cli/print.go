@@ -207,8 +207,7 @@ func Say(cmd *cobra.Command, v wire.Verdict, data any, text string) error {
 
 // errorOf turns any error into one with a code.
 func errorOf(err error) *wire.Error {
-	var e *wire.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e
 	}
 	return wire.Errorf(wire.CodeInternal, "%s", err)

@@ -30,8 +30,7 @@ func run(cmd *cobra.Command, d Deps, e *console.Entry, a console.Action) error {
 }
 
 func unreachable(err error) error {
-	var e *wire.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e
 	}
 	return wire.Errorf(wire.CodeUnreachable, "%s", wire.Clean(err.Error())).WithHint("start one with mesh30k core, or try mesh30k demo")

@@ -54,9 +54,9 @@ func AddSettings(root *cobra.Command) {
 
 func eachSetting(do func(f reflect.StructField, flag string)) {
 	t := reflect.TypeFor[Settings]()
-	for i := range t.NumField() {
-		if name := t.Field(i).Tag.Get("flag"); name != "" {
-			do(t.Field(i), name)
+	for field := range t.Fields() {
+		if name := field.Tag.Get("flag"); name != "" {
+			do(field, name)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func (g *gatherer) take(msg *nats.Msg) *wire.Outcome {
 	}
 	switch t {
 	case wire.TypePlan:
-		err = deliver(msg.Data, t, g.answers.Plan)
+		err = deliver(msg.Data, t, g.Plan)
 	case wire.TypeProgress:
 		err = deliver(msg.Data, t, g.Progress)
 	case wire.TypeRecords:
@@ -38,6 +38,7 @@ func (g *gatherer) take(msg *nats.Msg) *wire.Outcome {
 		return g.end(msg.Data)
 	case wire.TypeError:
 		return refused(msg.Data)
+	default:
 	}
 	if err != nil {
 		return broken(err)

@@ -122,6 +122,7 @@ func (f *Feed) take(data []byte) {
 			err = deliver(data, t, func(s wire.GlobalStats) { f.change(func() { f.rest.Stats = &s }) })
 		case wire.TypeFeed:
 			err = deliver(data, t, func(m wire.Feed) { f.change(func() { f.addFacts(m.Facts) }) })
+		default: // of a newer core
 		}
 	}
 	if err != nil {
