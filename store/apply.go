@@ -106,7 +106,7 @@ func (p *projector) fact(f *wire.Fact) error {
 		optional(f.ID), optional(f.Actor),
 		f.Address.Sector, f.Address.Cluster, f.Address.Seat,
 		optional(f.AgentID), optional(f.Host), optional(f.Operation), optional(f.Text),
-		data, optionalValue(f.Unknown.Members))
+		data, optionalValue(f.Members))
 	if err != nil || added == 0 {
 		return err
 	}

@@ -73,7 +73,7 @@ func check(ctx context.Context, s schema, path string, wait time.Duration) error
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // nothing was written
 	if err := s.recognise(ctx, db); err != nil {
 		return asCorrupt(err)
 	}
@@ -89,7 +89,7 @@ func check(ctx context.Context, s schema, path string, wait time.Duration) error
 
 // asCorrupt marks what SQLite says of a file that is none of its own, or broken.
 func asCorrupt(err error) error {
-	if kindOf(err) == ErrCorrupt && !errors.Is(err, ErrCorrupt) {
+	if errors.Is(kindOf(err), ErrCorrupt) && !errors.Is(err, ErrCorrupt) {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err

@@ -23,8 +23,9 @@ func (p *projector) derive(f *wire.Fact) error {
 		return derive(p, f, p.operationEnded)
 	case wire.FactAudit:
 		return p.audited(f)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // derive reads the data of a fact and hands it on. Data that cannot be read

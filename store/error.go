@@ -74,8 +74,7 @@ func kindOf(err error) error {
 			return kind
 		}
 	}
-	var s sqlite3.Error
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[sqlite3.Error](err); ok {
 		return kindOfSQLite(s)
 	}
 	switch {

@@ -89,6 +89,6 @@ func scanFact(rows *sql.Rows) (*wire.Fact, error) {
 	f.At = instant(at)
 	f.ID, f.Actor, f.AgentID, f.Host = id.String, actor.String, agent.String, host.String
 	f.Operation, f.Text = operation.String, text.String
-	f.Data, f.Unknown.Members = value(data), value(unknown)
+	f.Data, f.Members = value(data), value(unknown)
 	return &f, err
 }

@@ -49,7 +49,7 @@ func stories(t *rapid.T) *story {
 func TestAnySplitOfAStreamGivesTheSameProjection(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		y := stories(t)
-		dir, err := os.MkdirTemp("", "store")
+		dir, err := os.MkdirTemp("", "store") //nolint:usetesting // one for each draw, not for all of them
 		must(t, err)
 		defer os.RemoveAll(dir)
 

@@ -86,8 +86,7 @@ func TestAnEmptyStoreAnswersToo(t *testing.T) {
 }
 
 func codeOf(err error) wire.Code {
-	var e *wire.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e.Code
 	}
 	return ""

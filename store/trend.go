@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -63,7 +64,7 @@ func openSpan(tx *transaction, at int64) error {
 	switch {
 	case err == nil && minutes > 1 && at < first+minutes:
 		return fmt.Errorf("the minute %s has been thinned already", timeOf(at).Format(time.RFC3339))
-	case err != nil && err != sql.ErrNoRows:
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
 	_, err = tx.exec("INSERT INTO span (at, minutes) VALUES (?, 1) ON CONFLICT DO NOTHING", at)

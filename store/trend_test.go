@@ -172,7 +172,7 @@ func TestThinningByAge(t *testing.T) {
 // minutes, weighted by the agents measured, exactly.
 func TestThinningKeepsWeightedMeans(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "store")
+		dir, err := os.MkdirTemp("", "store") //nolint:usetesting // one for each draw, not for all of them
 		must(t, err)
 		defer os.RemoveAll(dir)
 		s := open(t, dir, Options{Thinning: Thinning{Minutes: 30 * time.Minute, TenMinutes: 2 * time.Hour, Hours: 1000 * time.Hour}})

@@ -92,7 +92,7 @@ func (tx *transaction) statement(query string) (*sql.Stmt, error) {
 // exec runs a statement that is the same each time, and returns how many rows
 // it changed.
 func (tx *transaction) exec(query string, args ...any) (rows int64, err error) {
-	stmt, err := tx.statement(query)
+	stmt, err := tx.statement(query) //nolint:sqlclosecheck // kept as long as the connection
 	if err != nil {
 		return 0, err
 	}
