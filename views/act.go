@@ -165,8 +165,7 @@ func (m *model) takeOutcome(msg doneMsg) tea.Cmd {
 	if msg.err == nil && msg.out.Err != nil {
 		msg.err = msg.out.Err
 	}
-	var stale *stalePlan
-	if errors.As(msg.err, &stale) {
+	if stale, ok := errors.AsType[*stalePlan](msg.err); ok {
 		return m.plan(stale.action, stale.page, true)
 	}
 	if msg.err != nil {

@@ -264,9 +264,11 @@ func (f *fakeActions) Read(_ context.Context, a console.Action) (wire.Outcome, e
 	}
 	var rows []console.InspectRow
 	for r := range f.picture.Select(in.Target) {
-		rows = append(rows, console.InspectRow{AgentID: r.AgentID, Agent: r,
+		rows = append(rows, console.InspectRow{
+			AgentID: r.AgentID, Agent: r,
 			Deliveries: []wire.DeliveryRecord{{MessageID: "m-0192", Action: "broadcast", State: wire.Worked, Started: noon.Add(-time.Minute)}},
-			History:    []wire.Fact{{At: noon.Add(-time.Hour), Text: "enrolled by " + r.Host}, {At: noon.Add(-time.Minute), Text: "impedance over 4 times its reference"}, {At: noon, Text: "named \x1b]0;evil\x07 here"}}})
+			History:    []wire.Fact{{At: noon.Add(-time.Hour), Text: "enrolled by " + r.Host}, {At: noon.Add(-time.Minute), Text: "impedance over 4 times its reference"}, {At: noon, Text: "named \x1b]0;evil\x07 here"}},
+		})
 	}
 	data, err := json.Marshal(map[string]any{"rows": rows})
 	return wire.Outcome{Verdict: wire.Done, Data: data}, err

@@ -71,11 +71,13 @@ func sortBindings() []binding {
 		key string
 		by  sortKey
 	}{{"I", byImpedance}, {"S", byState}, {"A", byAddress}, {"Q", byQueue}, {"L", byLatency}} {
-		all = append(all, binding{keys: []string{s.key}, show: s.key, does: "order agents by " + string(s.by) + "; again: the other way round", on: onTable,
+		all = append(all, binding{
+			keys: []string{s.key}, show: s.key, does: "order agents by " + string(s.by) + "; again: the other way round", on: onTable,
 			run: func(m *model) tea.Cmd {
 				m.top().(*table).sortBy(s.by)
 				return m.refresh()
-			}})
+			},
+		})
 	}
 	return append(all, binding{show: "I S A Q L", hint: "order", on: onTable})
 }
@@ -88,10 +90,14 @@ func motionBindings() []binding {
 		show string
 		does string
 	}{
-		{up, []string{"up", "k"}, "↑ k", "up"}, {down, []string{"down", "j"}, "↓ j", "down"},
-		{left, []string{"left", "h"}, "← h", "left"}, {right, []string{"right", "l"}, "→ l", "right"},
-		{pageUp, []string{"pgup", "ctrl+b"}, "pgup ^B", "a screen up"}, {pageDown, []string{"pgdown", "ctrl+f"}, "pgdn ^F", "a screen down"},
-		{home, []string{"home", "g"}, "home g", "to the first"}, {end, []string{"end", "G"}, "end G", "to the last"},
+		{up, []string{"up", "k"}, "↑ k", "up"},
+		{down, []string{"down", "j"}, "↓ j", "down"},
+		{left, []string{"left", "h"}, "← h", "left"},
+		{right, []string{"right", "l"}, "→ l", "right"},
+		{pageUp, []string{"pgup", "ctrl+b"}, "pgup ^B", "a screen up"},
+		{pageDown, []string{"pgdown", "ctrl+f"}, "pgdn ^F", "a screen down"},
+		{home, []string{"home", "g"}, "home g", "to the first"},
+		{end, []string{"end", "G"}, "end G", "to the last"},
 	} {
 		all = append(all, binding{keys: b.keys, show: b.show, does: b.does, run: func(m *model) tea.Cmd {
 			m.top().move(b.m)
@@ -144,7 +150,7 @@ func (m *model) blindKey(key string) tea.Cmd {
 
 // offers tells whether a key does anything here, for this person.
 func (m *model) offers(b binding) bool {
-	return (b.on == nil || b.on(m.top())) && !(b.change && m.readOnly)
+	return (b.on == nil || b.on(m.top())) && (!b.change || !m.readOnly)
 }
 
 // escape undoes one step: a filter, else a pane.
@@ -206,6 +212,7 @@ func (m *model) wheel(at tea.Mouse) tea.Cmd {
 		m.top().move(up)
 	case tea.MouseWheelDown:
 		m.top().move(down)
+	default:
 	}
 	return nil
 }

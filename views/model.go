@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -213,12 +214,12 @@ func (m *model) back() tea.Cmd {
 // subject is what f and t act on: what the uppermost pane that shows a part of
 // the mesh has selected.
 func (m *model) subject() (subject, bool) {
-	for i := len(m.stack) - 1; i >= 0; i-- {
-		switch m.stack[i].(type) {
+	for _, v := range slices.Backward(m.stack) {
+		switch v.(type) {
 		case *page, *eventsPane:
 			continue
 		}
-		return m.stack[i].subject()
+		return v.subject()
 	}
 	return subject{}, false
 }

@@ -105,6 +105,7 @@ func (v *window) move(m motion, n, h int) {
 		v.cursor = 0
 	case end:
 		v.cursor = n - 1
+	case left, right: // there is one column
 	}
 	v.keep(n, h)
 }

@@ -1,8 +1,6 @@
 package views
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -202,6 +200,3 @@ func (p *prompt) offer(msg completedMsg) {
 
 // offered lists the completions in one line.
 func (p *prompt) offered() string { return wire.Clean(strings.Join(p.choice, "  ")) }
-
-// sorted are the keys of a map in order.
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

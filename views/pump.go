@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -71,6 +72,6 @@ func merge(a, b Update) Update {
 		b.Stats = a.Stats
 	}
 	b.Dropped += a.Dropped
-	b.Facts = append(a.Facts[:len(a.Facts):len(a.Facts)], b.Facts...)
+	b.Facts = append(slices.Clip(a.Facts), b.Facts...)
 	return b
 }

@@ -26,8 +26,10 @@ type scene struct {
 
 // next is the scene after an update; what the update leaves out stays.
 func (s *scene) next(u Update) *scene {
-	n := &scene{rev: s.rev + 1, conn: u.Conn, at: u.At,
-		picture: s.picture, shape: s.shape, stats: s.stats, sectors: s.sectors, median: s.median, frozen: s.frozen}
+	n := &scene{
+		rev: s.rev + 1, conn: u.Conn, at: u.At,
+		picture: s.picture, shape: s.shape, stats: s.stats, sectors: s.sectors, median: s.median, frozen: s.frozen,
+	}
 	if u.At.IsZero() {
 		n.at = s.at
 	}
@@ -88,6 +90,7 @@ func (s *scene) placeName(a wire.Address) string {
 			name = s.shape.Sectors[a.Sector-1].Name
 		case wire.LevelCluster:
 			name = s.shape.Sectors[a.Sector-1].Clusters[a.Cluster-1].Name
+		default: // the others have none
 		}
 	}
 	kind := [...]string{"mesh", "sector ", "cluster ", "agent "}[a.Level()]

@@ -22,6 +22,7 @@ func (s *scroll) move(m motion) {
 		s.offset = 0
 	case end:
 		s.offset = s.length
+	case left, right: // text is as wide as it is shown
 	}
 	s.offset = max(0, min(s.offset, s.length-h))
 }
@@ -97,6 +98,7 @@ func (e *eventsPane) move(m motion) {
 		e.back = len(e.ring.all)
 	case end:
 		e.back = 0
+	case left, right: // a line is as wide as it is shown
 	}
 	e.back = max(0, min(e.back, len(e.ring.all)-h))
 }

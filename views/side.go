@@ -90,9 +90,12 @@ func flagsLine(th *theme, t wire.ClusterSummary, w int) []string {
 		name  string
 		ink   ink
 	}{
-		{t.FrozenCount, glyphFrozen, "frozen", cold}, {t.OfflineCount, glyphOffline, "offline", bad},
-		{t.QuarantCount, glyphQuarantined, "quarantined", isolated}, {t.DegradedCount, glyphDegraded, "degraded", warn},
-		{t.UnstableCount, glyphUnstable, "unstable", warn}, {t.QueueDepth, "", "queued", muted},
+		{t.FrozenCount, glyphFrozen, "frozen", cold},
+		{t.OfflineCount, glyphOffline, "offline", bad},
+		{t.QuarantCount, glyphQuarantined, "quarantined", isolated},
+		{t.DegradedCount, glyphDegraded, "degraded", warn},
+		{t.UnstableCount, glyphUnstable, "unstable", warn},
+		{t.QueueDepth, "", "queued", muted},
 	} {
 		if c.n == 0 {
 			continue

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -87,14 +88,14 @@ func (m *model) body() []string {
 		if l.side.x > 0 {
 			rows = beside(rows, side)
 		} else {
-			rows = append(rows[:len(rows):len(rows)], side...)
+			rows = append(slices.Clip(rows), side...)
 		}
 	}
 	if l.events.h > 0 {
 		feed := m.memos.events.draw(key(l.events, false), func() []string {
 			return box(th, l.events.w, l.events.h, false, "events", "", m.ring.draw(th, l.events.w-2, l.events.h-2, 0))
 		})
-		rows = append(rows[:len(rows):len(rows)], feed...)
+		rows = append(slices.Clip(rows), feed...)
 	}
 	return rows
 }
