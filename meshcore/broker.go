@@ -225,11 +225,11 @@ func explainStart(err error, o BrokerOptions) error {
 
 // taken asks after a failure whether the address was why.
 func taken(address string) bool {
-	l, err := net.Listen("tcp", address)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address) // answers at once
 	if err != nil {
 		return true
 	}
-	l.Close()
+	_ = l.Close() // nobody has connected
 	return false
 }
 

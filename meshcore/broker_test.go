@@ -228,7 +228,8 @@ func listen(t *testing.T, core *nats.Conn, c struct {
 	pub     bool
 	subject string
 	allowed bool
-}) (arrived func() bool) {
+},
+) (arrived func() bool) {
 	t.Helper()
 	if !c.pub || strings.HasPrefix(c.subject, "$JS") {
 		return func() bool { return c.allowed }

@@ -46,14 +46,14 @@ func (h *Home) Lock() (*HomeLock, error) {
 	}
 	if err != nil {
 		owner := lockOwner(f)
-		f.Close()
+		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("mesh %s: %w by the core with process id %s: attach to it with `mesh30k --mesh %s`, or end it first", h.Mesh(), ErrLocked, owner, h.Mesh())
 		}
 		return nil, fmt.Errorf("mesh %s cannot be locked: %s: %w", h.Mesh(), path, err)
 	}
 	if err := errors.Join(f.Truncate(0), writeAt(f, strconv.Itoa(os.Getpid()))); err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("mesh %s cannot be locked: %w", h.Mesh(), err)
 	}
 	return &HomeLock{f}, nil
@@ -75,7 +75,7 @@ func lockOwner(f *os.File) string {
 
 // Unlock lets go of the directory. The file stays: removing it could take it
 // from under another process that has just opened it.
-func (l *HomeLock) Unlock() { l.file.Close() }
+func (l *HomeLock) Unlock() { _ = l.file.Close() }
 
 // locked reports whether a process holds the lock.
 func (h *Home) locked() bool {
@@ -83,7 +83,7 @@ func (h *Home) locked() bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 

@@ -293,6 +293,8 @@ func standInForACore(t *testing.T, root string) {
 	if err := h.Announce("nats://127.0.0.1:1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	os.Stdout.WriteString("ready\n")
+	if _, err := os.Stdout.WriteString("ready\n"); err != nil {
+		t.Fatal(err)
+	}
 	select {}
 }

@@ -249,6 +249,7 @@ func (s *shard) reportFacts(l *lead, host string, talk *hostTalk, r *wire.Report
 			s.reg.MarkOffline(it.AgentID)
 		case wire.ReportLeaving:
 			s.reg.HostLeft(l.cluster, host)
+		default: // a heartbeat tells of a return; the rest changes nothing here
 		}
 		facts = append(facts, wire.Fact{
 			ID: fmt.Sprintf("%s/%s/%d/%d/%d", host, l.cluster, r.Incarnation, r.Seq, i),

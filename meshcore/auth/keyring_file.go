@@ -136,7 +136,7 @@ func WriteFile(path string, data []byte) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(tmp)
+			_ = os.Remove(tmp) // what went wrong before is what is said
 		}
 	}()
 	_, err = f.Write(data)

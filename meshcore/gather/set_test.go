@@ -278,8 +278,10 @@ func TestFactsAreGroupedAndTakenOnce(t *testing.T) {
 		got = append(got, group{f.State, f.Code, f.Agents.Len(), f.Again.Len()})
 	}
 	want := []group{
-		{wire.Worked, "", 2, 0}, {wire.Worked, wire.CodeTaskError, 1, 1},
-		{wire.Refused, wire.CodeCapability, 1, 0}, {wire.Refused, wire.CodeQueueFull, 1, 0},
+		{wire.Worked, "", 2, 0},
+		{wire.Worked, wire.CodeTaskError, 1, 1},
+		{wire.Refused, wire.CodeCapability, 1, 0},
+		{wire.Refused, wire.CodeQueueFull, 1, 0},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

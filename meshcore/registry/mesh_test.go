@@ -63,19 +63,6 @@ func beatOf(cluster string, ids ...string) *wire.Heartbeat {
 	return hb
 }
 
-// selector reads and resolves a target in the small mesh.
-func selector(t testing.TB, s string) wire.Selector {
-	t.Helper()
-	sel, err := wire.ParseSelector(s)
-	if err == nil {
-		sel, err = sel.Resolve(smallMesh())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sel
-}
-
 // full seats agents in every planned seat of a topology, on a host a sector.
 func full(t testing.TB, topo *wire.Topology) [][]wire.Enrolled {
 	t.Helper()

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"slices"
 	"time"
 
 	"mesh30k/meshcore/wire"
@@ -50,7 +51,7 @@ func (s *Sector) block(now time.Time, c *cluster) *wire.Block {
 		Epoch:   s.epoch,
 		Rev:     c.rev,
 		At:      now.UTC(),
-		Rows:    c.rows[:len(c.rows):len(c.rows)],
+		Rows:    slices.Clip(c.rows),
 	}
 }
 

@@ -19,8 +19,7 @@ func join(host string, class wire.Class, n int) *wire.Join {
 }
 
 func codeOf(err error) wire.Code {
-	var e *wire.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e.Code
 	}
 	return ""
@@ -142,7 +141,9 @@ func TestARefusedJoinTakesNothing(t *testing.T) {
 func TestAgentsGetWhatTheyDoNotBring(t *testing.T) {
 	s := registry.NewSeating(smallMesh())
 	j := &wire.Join{Host: "pi", Labels: map[string]string{"room": "attic"}, Agents: []wire.AgentSpec{
-		{Class: 'A'}, {Class: 'F'}, {Class: 'D'},
+		{Class: 'A'},
+		{Class: 'F'},
+		{Class: 'D'},
 		{AgentID: "pi-2", Class: 'E', Capabilities: []string{"weather"}, Hold: wire.HoldNone},
 	}}
 	agents, err := s.Take(j)
