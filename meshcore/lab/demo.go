@@ -211,7 +211,7 @@ func (f DemoFigures) Table() string {
 	v := reflect.ValueOf(f)
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Tag.Get("json")
-		if x, ok := v.Field(i).Interface().(float64); ok {
+		if x, ok := reflect.TypeAssert[float64](v.Field(i)); ok {
 			fmt.Fprintf(&text, "%-32s %12.1f\n", name, x)
 			continue
 		}

@@ -43,7 +43,7 @@ const Guard = "MESH30K_END_WITH_STDIN"
 // standard error is kept for errors. secret is NAME=VALUE for its environment.
 func Start(name, secret, exe string, args ...string) (*Process, error) {
 	p := &Process{Name: name, tail: &tail{}, latest: map[bool]jsontext.Value{}, seen: make(chan struct{}), done: make(chan struct{})}
-	p.cmd = exec.Command(exe, args...)
+	p.cmd = exec.Command(exe, args...) //nolint:noctx // it ends with its pipe, whoever started it
 	p.cmd.Env = append(os.Environ(), Guard+"=1", secret)
 	p.cmd.Stderr = p.tail
 	// A signal to the terminal's group is for the console, which ends its
@@ -142,8 +142,7 @@ func (p *Process) failure(what string) error {
 	if said != "" {
 		said = ": " + said
 	}
-	var exit *exec.ExitError
-	if errors.As(p.err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](p.err); ok {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 			return fmt.Errorf("%s %s (%w: %v)%s", p.Name, what, errKilled, status.Signal(), said)
 		}

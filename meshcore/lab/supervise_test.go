@@ -22,7 +22,7 @@ func (e *ending) failure(string) error { return e.err }
 
 // lives keeps a child that ends as told, life after life; the last one stays.
 // It returns when each life began, what keep returned, and what was noted.
-func lives(t *testing.T, all ...life) (began []time.Duration, err error, notes []string) {
+func lives(t *testing.T, all ...life) (began []time.Duration, notes []string, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -46,7 +46,7 @@ func lives(t *testing.T, all ...life) (began []time.Duration, err error, notes [
 		}
 		err = k.keep(ctx)
 	})
-	return began, err, notes
+	return began, notes, err
 }
 
 type life struct {
@@ -57,15 +57,15 @@ type life struct {
 
 var (
 	errPort = errors.New("port taken")
-	shot    = fmt.Errorf("ended (%w)", errKilled)
+	errShot = fmt.Errorf("ended (%w)", errKilled)
 )
 
 func TestAKilledChildIsStartedAgainLaterAndLater(t *testing.T) {
 	var all []life
 	for range 8 {
-		all = append(all, life{ends: shot})
+		all = append(all, life{ends: errShot})
 	}
-	began, err, notes := lives(t, all...)
+	began, notes, err := lives(t, all...)
 	want := []time.Duration{0, 1, 3, 7, 15, 31, 61, 91, 121}
 	if err != nil || len(began) != len(want) {
 		t.Fatalf("%d lives, %v; want %d", len(began), err, len(want))
@@ -81,7 +81,7 @@ func TestAKilledChildIsStartedAgainLaterAndLater(t *testing.T) {
 }
 
 func TestWhoHasLivedForAWhileIsStartedAgainAtOnce(t *testing.T) {
-	began, err, _ := lives(t, life{ends: shot}, life{ends: shot}, life{after: time.Minute, ends: errPort}, life{ends: errPort})
+	began, _, err := lives(t, life{ends: errShot}, life{ends: errShot}, life{after: time.Minute, ends: errPort}, life{ends: errPort})
 	// 0, +1 s, +2 s, then a minute and the first delay again, then the second.
 	if want := []time.Duration{0, 1, 3, 64, 66}; err != nil || len(began) != 5 || began[3] != want[3]*time.Second || began[4] != want[4]*time.Second {
 		t.Errorf("lives began after %v, %v; want %v seconds", began, err, want)
@@ -89,13 +89,13 @@ func TestWhoHasLivedForAWhileIsStartedAgainAtOnce(t *testing.T) {
 }
 
 func TestAChildThatCannotStartEndsTheSupervision(t *testing.T) {
-	if began, err, _ := lives(t, life{never: true, ends: errPort}); !errors.Is(err, errPort) || len(began) != 1 {
+	if began, _, err := lives(t, life{never: true, ends: errPort}); !errors.Is(err, errPort) || len(began) != 1 {
 		t.Errorf("%d lives, %v; want one", len(began), err)
 	}
 }
 
 func TestAChildThatEndsAtOnceByItselfEndsTheSupervision(t *testing.T) {
-	began, err, _ := lives(t, life{ends: shot}, life{ends: errPort}, life{never: true, ends: errPort}, life{ends: errPort})
+	began, _, err := lives(t, life{ends: errShot}, life{ends: errPort}, life{never: true, ends: errPort}, life{ends: errPort})
 	if !errors.Is(err, errPort) || len(began) != 4 {
 		t.Errorf("%d lives, %v; want four: one that was killed, three that ended", len(began), err)
 	}
