@@ -90,6 +90,14 @@ func (v *View) pictures(sectors []int) iter.Seq[*clusterPicture] {
 // be resolved.
 func (v *View) Select(sel wire.Selector) iter.Seq[*wire.AgentImpedance] {
 	return func(yield func(*wire.AgentImpedance) bool) {
+		if seats, only := sel.Seats(); only {
+			for _, at := range seats {
+				if r := v.row(at); r != nil && sel.Match(r) && !yield(r) {
+					return
+				}
+			}
+			return
+		}
 		for c := range v.pictures(sel.Places(v.topo)) {
 			for i := range c.block.Rows {
 				if r := &c.block.Rows[i]; sel.Match(r) && !yield(r) {

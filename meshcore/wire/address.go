@@ -109,6 +109,9 @@ func ParseAddress(s string) (Address, error) {
 	if s == "mesh" {
 		return Address{}, nil
 	}
+	if a, ok := parsePlain(s); ok {
+		return a, nil
+	}
 	var m []string
 	for _, form := range []*regexp.Regexp{plain, specLong, specCluster} {
 		if m = form.FindStringSubmatch(s); m != nil {
@@ -128,6 +131,28 @@ func ParseAddress(s string) (Address, error) {
 		}
 	}
 	return Address{part[0], part[1], part[2]}, nil
+}
+
+// parsePlain reads what the mesh itself writes, 7, 7.4 or 7.4.12, on the way of
+// every message; whatever else there is in s, and what is wrong with it, is for
+// the patterns to find.
+func parsePlain(s string) (a Address, ok bool) {
+	level, n := LevelSector, 0
+	parts := [...]*int{nil, &a.Sector, &a.Cluster, &a.Seat}
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i < len(s) && s[i] >= '0' && s[i] <= '9':
+			if n = 10*n + int(s[i]-'0'); n > MaxPlace {
+				return Address{}, false
+			}
+		case (i == len(s) || s[i] == '.') && n > 0 && level <= LevelAgent:
+			*parts[level] = n
+			level, n = level+1, 0
+		default:
+			return Address{}, false
+		}
+	}
+	return a, true
 }
 
 // last is the number of a's own level; a is not the mesh.

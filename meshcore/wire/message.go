@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -148,14 +149,35 @@ func (v Version) speaks() error {
 	return fmt.Errorf("%w: it speaks %s, this program %s", ErrVersion, v, Current)
 }
 
-// PeekType reads only the type of a message.
+// PeekType reads only the type of a message; whether the rest of it is one is
+// for [Decode] to say.
 func PeekType(data []byte) (Type, error) {
 	if len(data) > MaxPayload {
 		return "", fmt.Errorf("message: %d bytes is over the limit of %d", len(data), MaxPayload)
+	}
+	if t, ok := firstMember(data); ok {
+		return t, nil
 	}
 	var h Header
 	if err := json.Unmarshal(data, &h); err != nil {
 		return "", fmt.Errorf("message: %w", err)
 	}
 	return h.Type, nil
+}
+
+// firstMember finds the type where [Encode] puts it.
+func firstMember(data []byte) (Type, bool) {
+	rest, ok := bytes.CutPrefix(data, []byte(`{"type":"`))
+	if !ok {
+		return "", false
+	}
+	for i, c := range rest {
+		switch {
+		case c == '"':
+			return Type(rest[:i]), i > 0
+		case (c < 'A' || c > 'Z') && c != '_':
+			return "", false
+		}
+	}
+	return "", false
 }

@@ -60,6 +60,17 @@ func (v *values) hasName(name string) bool {
 	return found
 }
 
+// Seats are the addresses of agents outside which s selects nobody, ascending;
+// false if it names no agents, or some of them by their ids.
+func (s Selector) Seats() (seats []Address, ok bool) {
+	for i := range s.conds {
+		if c := &s.conds[i]; c.field == onAgent && c.op == equal && c.numbered() {
+			return c.places, true
+		}
+	}
+	return nil, false
+}
+
 // Places narrows the search: the sectors that can have matches, ascending; nil
 // for all, empty for a contradiction. s must be resolved.
 func (s Selector) Places(t *Topology) (sectors []int) {
