@@ -9,7 +9,7 @@ import (
 // maxAckBytes bounds one ACK's answers; what is over goes into the next.
 const maxAckBytes = 256 << 10
 
-// acks collects what is to be acknowledged to one cluster's lead.
+// acks gathers what one cluster's lead is told at a time.
 type acks struct {
 	items []wire.AckItem
 	fold  map[foldKey]int // index into items
@@ -64,9 +64,14 @@ func (x *acks) take() (portions [][]wire.AckItem) {
 	return portions
 }
 
-// ack will acknowledge the present state of d, after the journal's next flush.
+// ack will acknowledge d, after the journal's next flush, in the state that it
+// has when ACKs are sent: what was received and ended since the last ones needs
+// no RECEIVED any more.
 func (l *loop) ack(c *cluster, d *delivery) {
-	c.acks.add(d.item(l.coreTime(d.arrived)))
+	if !d.unsaid {
+		d.unsaid = true
+		c.unsaid = append(c.unsaid, d)
+	}
 	if l.ackDue.IsZero() {
 		l.ackDue = l.now.Add(ackDelay)
 	}
@@ -87,8 +92,20 @@ func (l *loop) sendAcks() {
 	}
 }
 
+// takeUnsaid is what is to be acknowledged to a cluster's lead, in portions that
+// fit into a message each.
+func (l *loop) takeUnsaid(c *cluster) [][]wire.AckItem {
+	for _, d := range c.unsaid {
+		d.unsaid = false
+		l.acks.add(d.item(l.coreTime(d.arrived)))
+	}
+	clear(c.unsaid)
+	c.unsaid = c.unsaid[:0]
+	return l.acks.take()
+}
+
 func (l *loop) sendAcksOf(c *cluster) {
-	portions := c.acks.take()
+	portions := l.takeUnsaid(c)
 	if len(portions) == 0 && c.answer != nil {
 		portions = [][]wire.AckItem{nil}
 	}

@@ -30,6 +30,27 @@ func TestAcksOfManyAgentsShareAnItemUnlessTheyHaveTheirOwnAnswer(t *testing.T) {
 	}
 }
 
+func TestWhatEndsBeforeItsAckIsSentIsSaidOnce(t *testing.T) {
+	l := &loop{Host: &Host{}}
+	c := &cluster{}
+	early, late := &delivery{deliveryKey: deliveryKey{"m1", "a-01"}}, &delivery{deliveryKey: deliveryKey{"m1", "a-02"}}
+	for _, d := range []*delivery{early, late} {
+		d.state = wire.Received
+		l.ack(c, d)
+	}
+	early.state = wire.Worked
+	l.ack(c, early)
+	said := l.takeUnsaid(c)
+	if len(said) != 1 || len(said[0]) != 2 || said[0][0].State != wire.Worked || said[0][1].State != wire.Received {
+		t.Errorf("said %+v; want WORKED of the first and RECEIVED of the second, no more", said)
+	}
+	late.state = wire.Worked
+	l.ack(c, late)
+	if said = l.takeUnsaid(c); len(said) != 1 || len(said[0]) != 1 || said[0][0].State != wire.Worked {
+		t.Errorf("then said %+v; want WORKED of the second", said)
+	}
+}
+
 func TestNoAckIsTooLargeToBeSent(t *testing.T) {
 	var x acks
 	answer := jsontext.Value(`"` + strings.Repeat("x", wire.MaxBody-2) + `"`)

@@ -166,7 +166,7 @@ type cluster struct {
 	lost     int    // beats that emulated loss has taken since the last heartbeat
 	beatRing uint64 // number of the present heartbeat timer
 
-	acks   acks
+	unsaid []*delivery // to be acknowledged when ACKs are sent
 	report outbox
 }
 

@@ -20,6 +20,7 @@ type delivery struct {
 	state   wire.DeliveryState
 	begun   bool // Begin is on disk
 	again   bool // and was, before agent or host was killed
+	unsaid  bool // is in its cluster's list of those to be acknowledged
 	order   uint64
 
 	// until is when the time to live ends, if the agent is frozen no longer

@@ -208,7 +208,7 @@ func (j *journal) flush(now time.Time) error {
 		return nil
 	}
 	j.forget(now)
-	return j.file.replace(j.snapshot(now))
+	return j.file.renew(j.snapshot(now))
 }
 
 // close gives the folder free for another process.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"pgregory.net/rapid"
 
@@ -312,4 +313,94 @@ func FuzzJournal(f *testing.F) {
 			t.Fatalf("%d and %d became %d and %d", len(first.finals), len(first.inOrder()), len(second.finals), len(second.inOrder()))
 		}
 	})
+}
+
+func TestAPlainRecordIsSpelledAsJSONSpellsIt(t *testing.T) {
+	plain := 0
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[a-z0-9"\\ ä-]{0,8}`)
+		r := record{
+			Kind: rapid.SampledFrom([]recordKind{recordBegun, recordFinal}).Draw(t, "kind"),
+			AtMS: rapid.Int64Range(0, 1<<50).Draw(t, "at"), ID: text.Draw(t, "id"),
+			Agents: rapid.SliceOf(rapid.StringMatching(`[a-z][a-z0-9-]{0,8}`)).Draw(t, "agents"),
+			LeftMS: rapid.Float64Range(1e-3, 1e9).Draw(t, "left"), Code: wire.Code(text.Draw(t, "code")),
+			ProcessingMS: rapid.Float64Range(1e-5, 1e9).Draw(t, "processing"), Again: rapid.Bool().Draw(t, "again"),
+		}
+		if rapid.Bool().Draw(t, "final") {
+			state := rapid.SampledFrom([]wire.DeliveryState{wire.Worked, wire.Refused}).Draw(t, "state")
+			r.State = &state
+		}
+		want, err := json.Marshal(&r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := appendRecord(nil, &r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := line[sumSize : len(line)-1]; string(got) != string(want) {
+			t.Fatalf("spelled %s\nwant    %s", got, want)
+		}
+		if r.plain() {
+			plain++
+		}
+	})
+	if plain == 0 {
+		t.Error("no record was plain: the test shows nothing")
+	}
+}
+
+// While the journal is renewed, a host that dies has it whole in one file or the
+// other.
+func TestAJournalIsRenewedWithoutStandingStill(t *testing.T) {
+	dir := t.TempDir()
+	j := mustOpen(t, dir, journalStart)
+	note := func(id string) {
+		t.Helper()
+		m := &wire.MeshMessage{MessageID: id, TTLMS: 60_000}
+		j.receive(m, testCluster, []string{"a-01"}, journalStart)
+		if err := j.flush(journalStart); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j.file.atMost = 0 // the next write is one too many
+	note("before")
+	if j.file.next == nil {
+		t.Fatal("the journal is not being renewed")
+	}
+	note("meanwhile")
+	old, err := os.ReadFile(filepath.Join(dir, journalName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for n := 0; j.file.next != nil; n++ {
+		if time.Now().After(deadline) {
+			t.Fatal("the new file is never taken")
+		}
+		note(fmt.Sprintf("later-%d", n))
+	}
+	note("after")
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	again := mustOpen(t, dir, journalStart)
+	for _, id := range []string{"before", "meanwhile", "after"} {
+		if again.find(id, "a-01") == nil {
+			t.Errorf("%s is not in the renewed journal", id)
+		}
+	}
+	if err := again.close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, journalName), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	killed := mustOpen(t, dir, journalStart)
+	defer func() { _ = killed.close() }()
+	for _, id := range []string{"before", "meanwhile"} {
+		if killed.find(id, "a-01") == nil {
+			t.Errorf("%s is not in the journal of a host that was killed meanwhile", id)
+		}
+	}
 }

@@ -195,30 +195,19 @@ func (l *loop) countDropped() {
 // message takes one NATS message. What cannot be understood is reported, not
 // fatal.
 func (l *loop) message(m *nats.Msg) {
-	if rest, ok := strings.CutPrefix(m.Subject, l.link.inbox+"."); ok {
-		if kind, address, seq, ok := parseReply(rest); ok && len(m.Data) > 0 && l.clusters[address] != nil {
-			l.answer(kind, l.clusters[address], seq, m.Data)
+	if c := l.downlinks[m.Subject]; c != nil {
+		if err := l.down(c, m.Data); err != nil {
+			l.reportItem(c, wire.ReportItem{Kind: wire.ReportRejected, Detail: err.Error()})
 		}
 		return
 	}
-	c := l.clusterOf(m.Subject)
-	if c == nil {
+	rest, ok := strings.CutPrefix(m.Subject, l.link.inbox+".")
+	if !ok {
 		return // of a connection before a cut, or an answer that nobody awaits
 	}
-	if err := l.down(c, m.Data); err != nil {
-		l.reportItem(c, wire.ReportItem{Kind: wire.ReportRejected, Detail: err.Error()})
+	if kind, address, seq, ok := parseReply(rest); ok && len(m.Data) > 0 && l.clusters[address] != nil {
+		l.answer(kind, l.clusters[address], seq, m.Data)
 	}
-}
-
-// clusterOf finds the cluster of a downlink's subject, m.c.<cluster>[.<host>].
-func (l *loop) clusterOf(subject string) *cluster {
-	for _, c := range l.order {
-		s := wire.SubjectCluster(c.address)
-		if rest, ok := strings.CutPrefix(subject, s); ok && (rest == "" || rest[0] == '.') {
-			return c
-		}
-	}
-	return nil
 }
 
 // answer takes the answer to a request.

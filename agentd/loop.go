@@ -35,26 +35,29 @@ type loop struct {
 
 	clusters map[wire.Address]*cluster
 	order    []*cluster
-	agents   map[string]*agent
-	journal  *journal
-	timers   timers
-	lives    uint64 // numbers for agents' lives and clusters' timers
-	eligible []*agent
-	begun    []*agent // marked in this turn; their work begins once that is written
-	mail     *mailbox
-	messages chan *nats.Msg
-	ackDue   time.Time // zero: none is waiting
-	sweeping bool
-	flying   int // results on their way from emulated agents
-	draining bool
-	broken   bool // the journal cannot be written: nothing more is acknowledged
-	scratch  [ringSize]float32
+	// downlinks are the clusters by the subjects that come down to this host.
+	downlinks map[string]*cluster
+	agents    map[string]*agent
+	journal   *journal
+	timers    timers
+	lives     uint64 // numbers for agents' lives and clusters' timers
+	eligible  []*agent
+	begun     []*agent // marked in this turn; their work begins once that is written
+	mail      *mailbox
+	messages  chan *nats.Msg
+	ackDue    time.Time // zero: none is waiting
+	acks      acks      // empty between turns
+	sweeping  bool
+	flying    int // results on their way from emulated agents
+	draining  bool
+	broken    bool // the journal cannot be written: nothing more is acknowledged
+	scratch   [ringSize]float32
 }
 
 func (h *Host) newLoop(ctx context.Context, j *journal) *loop {
 	l := &loop{
 		Host: h, ctx: ctx, skew: h.cfg.ClockOffset,
-		clusters: map[wire.Address]*cluster{}, agents: map[string]*agent{},
+		clusters: map[wire.Address]*cluster{}, agents: map[string]*agent{}, downlinks: map[string]*cluster{},
 		journal: j, mail: newMailbox(), messages: make(chan *nats.Msg, messageBuffer),
 	}
 	l.now = time.Now()
@@ -68,6 +71,8 @@ func (h *Host) newLoop(ctx context.Context, j *journal) *loop {
 	for _, address := range h.cfg.Clusters {
 		c := &cluster{address: address, frozen: j.frozen[address]}
 		l.clusters[address] = c
+		l.downlinks[wire.SubjectCluster(address)] = c
+		l.downlinks[wire.SubjectHost(address, h.cfg.Host)] = c
 		l.order = append(l.order, c)
 	}
 	return l

@@ -183,6 +183,10 @@ func (j *journal) snapshotOpen(list []record, now time.Time) []record {
 
 func (j *journal) snapshotFinals(now time.Time) (list []record) {
 	for _, d := range j.finals {
+		if n := len(list); n > 0 && d.folds(&list[n-1]) {
+			list[n-1].Agents = append(list[n-1].Agents, d.agent)
+			continue
+		}
 		list = append(list, d.finalRecord(now))
 	}
 	return list
