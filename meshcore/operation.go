@@ -16,6 +16,9 @@ import (
 const (
 	opsKept     = 200             // ended ones, for inspect
 	settleGrace = 5 * time.Second // an ended operation waits so long for its last facts
+	// progressEvery is how often a caller hears of progress, at most: a hundred
+	// sectors have news all the time.
+	progressEvery = 100 * time.Millisecond
 )
 
 // operations are the orchestrator's operations: open ones, and the latest ended.
@@ -155,9 +158,12 @@ func (o *operations) begin(op *operation) {
 func (c *Core) follow(o *operation, progress func(wire.Progress), result chan<- wire.BroadcastResult) {
 	deadline := time.NewTimer(time.Until(o.Deadline) + settleGrace)
 	defer deadline.Stop()
+	show := time.NewTimer(0) // the first at once
+	defer show.Stop()
+	shown := false // there is no news since
 	answered := false
 	for {
-		done, final, p := c.ops.state(o)
+		done, final := c.ops.state(o)
 		if done && !answered {
 			answered = true
 			result <- c.ops.result(o, o.reason())
@@ -166,11 +172,17 @@ func (c *Core) follow(o *operation, progress func(wire.Progress), result chan<- 
 			c.end(o)
 			return
 		}
-		if progress != nil && !answered {
-			progress(p)
-		}
 		select {
 		case <-o.changed:
+			if shown {
+				shown = false
+				show.Reset(progressEvery)
+			}
+		case <-show.C:
+			shown = true
+			if progress != nil && !answered {
+				progress(c.ops.progressOf(o))
+			}
 		case <-deadline.C:
 			if !answered {
 				answered = true
@@ -189,20 +201,27 @@ func (op *operation) reason() string {
 	return "all addressed agents have received it"
 }
 
-// state tells whether o is over for its caller, whether nothing of it can
-// change, and how far it is.
-func (o *operations) state(op *operation) (done, final bool, p wire.Progress) {
+// state tells whether op is over for its caller, and whether nothing of it can
+// change.
+func (o *operations) state(op *operation) (done, final bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return op.tally.Done(op.RequireAck), op.tally.Settled()
+}
+
+// progressOf tells how far op is.
+func (o *operations) progressOf(op *operation) wire.Progress {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := op.tally
-	p = wire.Progress{
+	p := wire.Progress{
 		Header: wire.Head(wire.TypeProgress), Operation: op.ID, States: t.States(),
 		Done: t.Received(), Total: t.Addressed(),
 	}
 	if op.RequireAck {
 		p.Done = t.Acknowledged()
 	}
-	return t.Done(op.RequireAck), t.Settled(), p
+	return p
 }
 
 func (o *operations) result(op *operation, why string) wire.BroadcastResult {

@@ -119,7 +119,7 @@ func (s *shard) run(ctx context.Context) error {
 			call(time.Now())
 		case <-s.soon.C:
 			s.soonSet = false
-			s.flush(time.Now())
+			s.flush(time.Now(), false)
 		case <-tick.C:
 			tick.Reset(shardTick)
 			s.tick(time.Now())
@@ -205,7 +205,7 @@ func (s *shard) tick(now time.Time) {
 		summary.Header = wire.Head(wire.TypeSectorSummary)
 		s.publish(wire.SubjectSector(s.sector), &summary)
 	}
-	s.flush(now)
+	s.flush(now, true)
 }
 
 // overrun notices what was lost because it came too fast, and says it. Hosts and
@@ -222,10 +222,11 @@ func (s *shard) overrun(now time.Time) {
 }
 
 // flush tells what has changed: of freezes, of deliveries; and sends what is due.
-func (s *shard) flush(now time.Time) {
+func (s *shard) flush(now time.Time, atOnce bool) {
 	s.flushFreezes(now)
 	for _, d := range s.ops {
 		s.pump(d, now)
+		s.tellProgress(d, now, atOnce)
 	}
 }
 

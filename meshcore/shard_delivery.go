@@ -35,6 +35,7 @@ func (s *shard) deliver(order wire.ShardDelivery, now time.Time) {
 	s.relive(d.set, order.Started)
 	s.ops[order.Operation] = d
 	s.pump(d, now)
+	s.flushSoon()
 }
 
 // relive tells a set of deliveries which freezes and thaws its agents have met
@@ -107,11 +108,11 @@ func (s *shard) freezeDeliveries(before, after wire.Bits, now time.Time) (releas
 	return released
 }
 
-// pump sends what is due, ends what has expired, writes what is final and tells
-// how far it has come. When nothing has happened and nothing is due it costs
-// nothing: messages to the frozen may wait for days.
+// pump sends what is due, ends what has expired and writes what is final. When
+// nothing has happened and nothing is due it costs nothing: messages to the
+// frozen may wait for days.
 func (s *shard) pump(d *delivering, now time.Time) {
-	if !d.dirty && now.Before(d.wake) && now.Before(d.tellAt) {
+	if !d.dirty && now.Before(d.wake) {
 		return
 	}
 	if d.set.Expire(now).Len() > 0 {
@@ -123,15 +124,22 @@ func (s *shard) pump(d *delivering, now time.Time) {
 		d.dirty = true
 	}
 	s.settle(d, now)
-	if d.dirty || !now.Before(d.tellAt) {
-		d.dirty, d.tellAt = false, now.Add(retell)
-		p := d.set.Progress()
-		p.Settled = d.set.Done() && d.writing == 0
-		s.tell(&wire.ShardReport{Delivery: &p})
-	}
 	if d.wake = d.set.NextWake(now); d.wake.IsZero() {
 		d.wake = now.Add(retell)
 	}
+}
+
+// tellProgress tells the orchestrator how far it has come, if that is news or was
+// told long ago. That all is final waits for its facts, which are there in a
+// moment; should they not be, the next tick tells of it all the same (at once).
+func (s *shard) tellProgress(d *delivering, now time.Time, atOnce bool) {
+	if !d.dirty && now.Before(d.tellAt) || !atOnce && d.set.Done() && d.writing > 0 {
+		return
+	}
+	d.dirty, d.tellAt = false, now.Add(retell)
+	p := d.set.Progress()
+	p.Settled = d.set.Done() && d.writing == 0
+	s.tell(&wire.ShardReport{Delivery: &p})
 }
 
 // send addresses the due agents cluster by cluster: all of them without a list,
@@ -229,9 +237,14 @@ func (s *shard) settle(d *delivering, now time.Time) {
 	}
 	d.writing += len(facts)
 	s.cfg.scribe.insist(facts, func() {
-		s.later(func(time.Time) {
+		s.later(func(now time.Time) {
 			d.writing -= len(facts)
 			d.dirty = true
+			if d.set.Done() {
+				s.pump(d, now) // a repeat may have come meanwhile
+				s.tellProgress(d, now, false)
+				return
+			}
 			s.flushSoon()
 		})
 	})

@@ -3,21 +3,66 @@ package gather
 import "mesh30k/meshcore/wire"
 
 // Tally adds up the progress of an operation's sectors. The orchestrator is its
-// only user.
+// only user. Whether all is over is asked after each of a sector's reports; so it
+// is kept, by counting the sectors that are not there yet.
 type Tally struct {
 	targets   wire.Targets
 	addressed wire.Targets
 	sectors   map[int]wire.DeliveryProgress
+
+	undelivered, unfinished, unsettled int // sectors
 }
 
 // NewTally makes the tally of an operation. Verdicts are about the addressed,
 // who are some or all of the targets (rulings).
 func NewTally(targets, addressed wire.Targets) *Tally {
-	return &Tally{targets, addressed, map[int]wire.DeliveryProgress{}}
+	t := &Tally{targets: targets, addressed: addressed, sectors: map[int]wire.DeliveryProgress{}}
+	for _, set := range targets {
+		t.count(set.Sector, 1)
+	}
+	return t
 }
 
 // Fold takes in the progress of a sector, in place of what it said before.
-func (t *Tally) Fold(sector int, p wire.DeliveryProgress) { t.sectors[sector] = p }
+func (t *Tally) Fold(sector int, p wire.DeliveryProgress) {
+	t.count(sector, -1)
+	t.sectors[sector] = p
+	t.count(sector, 1)
+}
+
+// count adds n to the sectors that are not there yet, if this is one of them.
+func (t *Tally) count(sector, n int) {
+	targets := t.targets.Sector(sector)
+	if targets.Empty() {
+		return
+	}
+	p, told := t.sectors[sector]
+	if !told || !p.Settled {
+		t.unsettled += n
+	}
+	addressed := t.addressed.Sector(sector)
+	if !covered(addressed, p, wire.Frozen, wire.Worked, wire.InConflict, wire.Refused, wire.Expired) {
+		t.unfinished += n
+		if !covered(addressed, p, wire.Frozen, wire.Received, wire.Prepared, wire.Worked, wire.InConflict, wire.Refused, wire.Expired) {
+			t.undelivered += n
+		}
+	}
+}
+
+// covered reports whether all of agents are in one of the states.
+func covered(agents wire.Bits, p wire.DeliveryProgress, states ...wire.DeliveryState) bool {
+	for i, left := range agents {
+		for _, state := range states {
+			if in := p.States[state]; left != 0 && i < len(in) {
+				left &^= in[i]
+			}
+		}
+		if left != 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // States counts the targets by the name of their state; a sector that has not
 // said anything has sent nothing.
@@ -81,21 +126,14 @@ func (t *Tally) Missing(requireAck bool) wire.Targets {
 // addressed delivery is final, without it every one is RECEIVED or beyond.
 func (t *Tally) Done(requireAck bool) bool {
 	if requireAck {
-		return len(t.addressedBut(wire.Worked, wire.InConflict, wire.Refused, wire.Expired)) == 0
+		return t.unfinished == 0
 	}
-	return len(t.addressedBut(wire.Received, wire.Prepared, wire.Worked, wire.InConflict, wire.Refused, wire.Expired)) == 0
+	return t.undelivered == 0
 }
 
 // Settled reports whether every sector has told of its deliveries and all final
 // states are facts.
-func (t *Tally) Settled() bool {
-	for _, set := range t.targets {
-		if p, told := t.sectors[set.Sector]; !told || !p.Settled {
-			return false
-		}
-	}
-	return true
-}
+func (t *Tally) Settled() bool { return t.unsettled == 0 }
 
 // addressedBut are the addressed who are in none of the given states, and not
 // FROZEN.
