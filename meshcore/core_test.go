@@ -26,9 +26,9 @@ type bench struct {
 	facts  *memoryFacts
 	topo   *wire.Topology
 	core   *Core
-
-	connected chan *nats.Conn // the core's connections, shards' first
-	end       func()
+	log    *slog.Logger // of the core
+	tamper func(*Core)  // with a core that is about to run; nil: not
+	end    func()
 }
 
 // newBench is a mesh of sectors x 2 clusters x 6 seats whose core is not started.
@@ -42,27 +42,26 @@ func newBench(t *testing.T, sectors int) *bench {
 	}
 	return &bench{
 		t: t, keys: keys, broker: startTestBroker(t, keys, t.TempDir()), facts: &memoryFacts{}, topo: topo,
+		log: slog.New(slog.DiscardHandler),
 	}
 }
 
 // start runs a core that remembers memory, until end is called.
 func (b *bench) start(memory Memory) {
 	b.t.Helper()
-	b.connected = make(chan *nats.Conn, 2)
 	core, err := NewCore(Options{
 		Topology: b.topo, Keyring: b.keys, URL: b.broker.URL(), Heartbeat: 100 * time.Millisecond,
-		Facts: b.facts, Memory: memory, Log: slog.New(slog.DiscardHandler),
-		Connect: func(ctx context.Context) (*nats.Conn, error) {
-			nc, err := b.broker.Connect(ctx)
-			b.connected <- nc
-			return nc, err
-		},
+		Facts: b.facts, Memory: memory, Log: b.log,
+		Connect: func(ctx context.Context) (*nats.Conn, error) { return b.broker.Connect(ctx) },
 	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	serving, ended := make(chan struct{}), make(chan error, 1)
 	core.opt.After = func() { close(serving) }
+	if b.tamper != nil {
+		b.tamper(core)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { ended <- core.Run(ctx) }()
 	b.core = core
@@ -258,5 +257,27 @@ func (m *memoryFacts) hooking(kind wire.FactKind, f func()) {
 			f()
 		}
 		return nil
+	}
+}
+
+// each calls f with every fact so far, in order.
+func (m *memoryFacts) each(f func(wire.Fact)) {
+	m.mu.Lock()
+	facts := slices.Clone(m.facts)
+	m.mu.Unlock()
+	for _, fact := range facts {
+		f(fact)
+	}
+}
+
+// watch calls f with all that is published on a subject, until the test ends.
+func (b *bench) watch(subject string, f func(data []byte)) {
+	b.t.Helper()
+	nc := connectTestCore(b.t, b.broker)
+	if _, err := nc.Subscribe(subject, func(m *nats.Msg) { f(m.Data) }); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := nc.FlushTimeout(testWait); err != nil {
+		b.t.Fatal(err)
 	}
 }
