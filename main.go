@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -270,7 +272,7 @@ func tellStatus(ctx context.Context, w io.Writer, core *meshcore.Core, url strin
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		status := lab.CoreStatus{URL: url}
+		status := lab.CoreStatus{URL: url, Goroutines: runtime.NumGoroutine()}
 		if s := core.Stats(); s != nil {
 			status.Stats = *s
 		}
@@ -561,6 +563,14 @@ func (a *app) benches() map[string]cli.Bench {
 				return nil, err
 			}
 			b := lab.FreezeBench{Broadcasts: 3, Kill: o.Kill, Talk: cmd.ErrOrStderr()}
+			return b.Run(cmd.Context(), m)
+		}},
+		"soak": {Short: "ten times the events for long: what grows, and how fast", Run: func(cmd *cobra.Command, o cli.BenchOptions) (map[string]float64, error) {
+			m, _, err := a.stage("bench-soak", false, o.Agents, []string{"--churn", strconv.Itoa(lab.SoakChurn)})
+			if err != nil {
+				return nil, err
+			}
+			b := lab.SoakBench{For: o.For, Talk: cmd.ErrOrStderr()}
 			return b.Run(cmd.Context(), m)
 		}},
 		"bus": {Short: "deliveries a second, by cluster and singly, beside plain NATS", Run: func(cmd *cobra.Command, o cli.BenchOptions) (map[string]float64, error) {

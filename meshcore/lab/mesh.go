@@ -46,8 +46,9 @@ const drain = 500 * time.Millisecond
 
 // CoreStatus is what a core child says of itself each second.
 type CoreStatus struct {
-	URL   string           `json:"url"`
-	Stats wire.GlobalStats `json:"stats"`
+	URL        string           `json:"url"`
+	Goroutines int              `json:"goroutines"`
+	Stats      wire.GlobalStats `json:"stats"`
 }
 
 // Start starts core and fleet; ctx bounds only the starting.
