@@ -152,6 +152,26 @@ func (h *testHost) beat(agents ...string) *wire.Heartbeat {
 	return hb
 }
 
+// says sends an uplink without awaiting an answer.
+func (h *testHost) says(u wire.Uplink, m wire.Message) {
+	h.b.t.Helper()
+	if err := h.Publish(u.Subject(h.cluster, h.name), wire.Encode(m)); err != nil {
+		h.b.t.Fatal(err)
+	}
+}
+
+// asks sends an uplink and decodes the answer.
+func (h *testHost) asks(u wire.Uplink, m wire.Message, want wire.Type, answer wire.Message) {
+	h.b.t.Helper()
+	r, err := h.Request(u.Subject(h.cluster, h.name), wire.Encode(m), testWait)
+	if err == nil {
+		err = wire.Decode(r.Data, want, answer)
+	}
+	if err != nil {
+		h.b.t.Fatalf("%s of %s: %v", u, h.name, err)
+	}
+}
+
 func names(agents []wire.Enrolled) []string {
 	var ids []string
 	for _, a := range agents {

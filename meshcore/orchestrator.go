@@ -211,10 +211,10 @@ func (c *Core) onReport(m *nats.Msg) {
 		return
 	}
 	switch {
+	case r.Started:
+		c.brief(r.Sector, r.ID)
 	case r.ID != "":
 		c.outboxes[r.Sector-1].answered(&r)
-	case r.Started:
-		c.brief(r.Sector)
 	case r.Freeze != nil:
 		c.freezer.progress(r.Sector, *r.Freeze)
 	case r.Delivery != nil:
@@ -227,8 +227,8 @@ const freezesPerOrder = 500
 
 // brief tells a shard that starts what it must know: what is frozen, who is
 // enrolled, what is under way, in this order, since each builds on the last.
-func (c *Core) brief(sector int) {
-	c.outboxes[sector-1].renew(func() []*wire.ShardOrder {
+func (c *Core) brief(sector int, shard string) {
+	c.outboxes[sector-1].renew(shard, func() []*wire.ShardOrder {
 		state := []*wire.ShardOrder{{Begin: &wire.ShardHold{Until: c.doubt.until()}}}
 		known, awaited := c.freezer.known(c.ops.oldest())
 		for orders := range slices.Chunk(ofSector(sector, known), freezesPerOrder) {

@@ -23,7 +23,8 @@ type outbox struct {
 	publish func(*wire.ShardOrder) error
 
 	mu     sync.Mutex
-	open   bool // the shard has asked for its state
+	open   bool   // the shard has asked for its state
+	shard  string // which of the sector's shards was told last
 	queue  []mail
 	sent   time.Time // when the first of the queue was sent last
 	resent uint64
@@ -100,9 +101,14 @@ func (b *outbox) again(now time.Time) {
 // renew tells a shard that has started all that it must know. What waited is
 // part of state, which is read after it was queued, but for faults: these are
 // of the moment and follow behind. Whoever waited for an order waits for the
-// last of state instead.
-func (b *outbox) renew(state func() []*wire.ShardOrder) {
+// last of state instead. A shard that asks once more is being told already.
+func (b *outbox) renew(shard string, state func() []*wire.ShardOrder) {
 	b.mu.Lock()
+	if b.shard == shard {
+		b.mu.Unlock()
+		return
+	}
+	b.shard = shard
 	var waiters []func(error)
 	var behind []mail
 	for _, m := range b.queue {

@@ -58,7 +58,7 @@ func TestOrdersArriveInOrderAndOnceWhateverIsLost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lose := true
 		s := newLossy(func(what string) bool { return lose && rapid.Bool().Draw(t, "lose the "+what) })
-		s.box.renew(begin)
+		s.box.renew("shard", begin)
 		var put []string
 		now := time.Now()
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
@@ -93,7 +93,7 @@ func TestAShardThatStartsIsToldTheStateBeforeAnythingElse(t *testing.T) {
 	if s.hear(); s.latest != "" {
 		t.Fatal("an order went before the shard had asked for its state")
 	}
-	s.box.renew(func() []*wire.ShardOrder {
+	s.box.renew("shard", func() []*wire.ShardOrder {
 		s.box.put(forget("while the state was read"), nil)
 		return append(begin(), forget("state 1"), forget("state 2"))
 	})
@@ -105,6 +105,8 @@ func TestAShardThatStartsIsToldTheStateBeforeAnythingElse(t *testing.T) {
 	for range 8 {
 		s.hear()
 	}
+	s.box.renew("shard", func() []*wire.ShardOrder { return append(begin(), forget("told already")) })
+	s.hear()
 	if want := []string{"state 1", "state 2", "while the state was read"}; !slices.Equal(s.obeyed, want) {
 		t.Errorf("obeyed %q, want %q", s.obeyed, want)
 	}
@@ -122,7 +124,7 @@ func TestAnOrderThatIsTooLargeKeepsNoOtherBack(t *testing.T) {
 		}
 		return publish(o)
 	}
-	s.box.renew(begin)
+	s.box.renew("shard", begin)
 	refused := make(chan error, 1)
 	s.box.put(forget("large"), func(err error) { refused <- err })
 	s.box.put(forget("next"), nil)

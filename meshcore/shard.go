@@ -36,6 +36,7 @@ type shard struct {
 	freeze  map[uint64]*freezing // orders of the last minute
 	told    uint64               // no state with a lower Seq is told to hosts: those of before the start
 
+	id     string    // unlike that of a shard that failed before it
 	begun  bool      // the orchestrator has begun to tell the state
 	askAt  time.Time // when it is asked to (again)
 	latest answered  // the last order that was obeyed
@@ -67,6 +68,7 @@ type shardConfig struct {
 func newShard(sector int, cfg *shardConfig) *shard {
 	s := &shard{
 		sector:  sector,
+		id:      newID(time.Now()),
 		cfg:     cfg,
 		log:     cfg.log.With("sector", sector),
 		reg:     registry.NewSector(sector, cfg.topo, cfg.epoch),
@@ -133,7 +135,7 @@ const askAgain = time.Second
 // ask asks the orchestrator for the sector's state.
 func (s *shard) ask(now time.Time) {
 	s.askAt = now.Add(askAgain)
-	s.tell(&wire.ShardReport{Started: true})
+	s.tell(&wire.ShardReport{Started: true, ID: s.id})
 }
 
 // later runs call in the shard's goroutine, unless that has ended.

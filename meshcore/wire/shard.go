@@ -59,7 +59,7 @@ func (o *ShardOrder) Check() error {
 type ShardReport struct {
 	Header
 	Sector   int               `json:"sector"`
-	ID       string            `json:"id,omitempty"`     // of the order that this answers
+	ID       string            `json:"id,omitempty"`     // of the order that this answers; with Started: the shard's own
 	Started  bool              `json:"started,omitzero"` // the shard has started and needs its state
 	Err      *Error            `json:"error,omitzero"`
 	Freeze   *FreezeProgress   `json:"freeze,omitzero"`
