@@ -45,6 +45,12 @@ type BusFigures struct {
 	FleetCounted  uint64  `json:"fleet_counted"` // … by the fleet's
 	MessageBytes  int     `json:"message_bytes"` // mean payload of a single message
 	AckBytes      int     `json:"ack_bytes"`     // … of the ACK that answers it
+
+	// CPU time of all processes of the bench by delivery, heartbeats and all. A
+	// rate is also that of what else the machine does; these are not.
+	ClusterCPUUs float64 `json:"cluster_cpu_us"`
+	SingleCPUUs  float64 `json:"single_cpu_us"`
+	RawCPUUs     float64 `json:"raw_cpu_us"`
 }
 
 // Broadcasts under way at a time: enough that no part of the mesh waits for
@@ -87,29 +93,39 @@ func (b *BusBench) measure(ctx context.Context, m *Mesh) (f BusFigures, err erro
 	}
 	f.MessageBytes, f.AckBytes = bytes.sizes()
 
-	total := bytes.deliveries
 	b.say("broadcasting to the mesh, by cluster")
-	cluster, err := b.flood(ctx, m, clusterAtATime, func(int) string { return "class!=F" })
+	cluster, err := b.costs(m, func() (flow, error) {
+		return b.flood(ctx, m, clusterAtATime, func(int) string { return "class!=F" })
+	})
+	if err != nil {
+		return f, err
+	}
+	// Half of plain NATS before and half after: what else the machine does
+	// meanwhile weighs on both alike.
+	plain := func() (flow, error) {
+		b.say("the same bytes over plain NATS")
+		return b.costs(m, func() (flow, error) { return b.raw(ctx, status.URL, bytes) })
+	}
+	before, err := plain()
 	if err != nil {
 		return f, err
 	}
 	b.say("broadcasting to the mesh, one agent a message")
-	single, err := b.flood(ctx, m, singleAtATime, b.oneOfEachCluster)
+	single, err := b.costs(m, func() (flow, error) { return b.flood(ctx, m, singleAtATime, b.oneOfEachCluster) })
 	if err != nil {
 		return f, err
 	}
-	total += cluster.worked + single.worked
-	f.ClusterPerS, f.ClusterRounds = cluster.perSecond(), cluster.rounds
-	f.SinglePerS, f.SingleRounds = single.perSecond(), single.rounds
-	if f.CoreCounted, f.FleetCounted, err = b.agree(ctx, m, uint64(total)); err != nil {
+	raw, err := plain()
+	if err != nil {
 		return f, err
 	}
-	b.say("the same bytes over plain NATS")
-	if f.RawPerS, err = b.raw(ctx, status.URL, bytes); err != nil {
-		return f, err
-	}
+	raw.add(before)
+	f.ClusterPerS, f.ClusterRounds, f.ClusterCPUUs = cluster.perSecond(), cluster.rounds, cluster.cpuUs()
+	f.SinglePerS, f.SingleRounds, f.SingleCPUUs = single.perSecond(), single.rounds, single.cpuUs()
+	f.RawPerS, f.RawCPUUs = raw.perSecond(), raw.cpuUs()
 	f.SingleToRaw = f.SinglePerS / f.RawPerS
-	return f, nil
+	f.CoreCounted, f.FleetCounted, err = b.agree(ctx, m, uint64(bytes.deliveries+cluster.worked+single.worked))
+	return f, err
 }
 
 // instantFleet gives the fleet a profile whose agents take no time, lose
@@ -159,13 +175,47 @@ func (b *BusBench) oneOfEachCluster(round int) string {
 	return "agent=" + strings.Join(places, "|") + ",class!=F"
 }
 
-// flow is what a flood of broadcasts came to.
+// flow is what a flood of messages came to.
 type flow struct {
-	rounds, worked int
-	took           time.Duration // first command to the end of the last
+	rounds, worked int           // worked: of plain messages those that were acknowledged
+	took           time.Duration // first command or message to the end of the last
+	cpu            time.Duration
 }
 
-func (f flow) perSecond() float64 { return float64(f.worked) / f.took.Seconds() }
+func (f *flow) add(g flow) {
+	f.worked += g.worked
+	f.took += g.took
+	f.cpu += g.cpu
+}
+
+func (f *flow) perSecond() float64 { return float64(f.worked) / f.took.Seconds() }
+
+func (f *flow) cpuUs() float64 { return float64(f.cpu.Microseconds()) / float64(f.worked) }
+
+// costs measures the CPU time that core, fleet and this process use for do.
+func (b *BusBench) costs(m *Mesh, do func() (flow, error)) (flow, error) {
+	used := func() (sum time.Duration, err error) {
+		for _, pid := range []int{m.Core.PID(), m.Fleet.PID(), os.Getpid()} {
+			u, err := Measure(pid)
+			if err != nil {
+				return 0, fmt.Errorf("measuring process %d: %w", pid, err)
+			}
+			sum += u.CPU
+		}
+		return sum, nil
+	}
+	before, err := used()
+	if err != nil {
+		return flow{}, err
+	}
+	f, err := do()
+	if err != nil {
+		return f, err
+	}
+	after, err := used()
+	f.cpu = after - before
+	return f, err
+}
 
 // flood broadcasts to the targets of each round, so many rounds at a time, for
 // as long as is to be measured, and waits until all agents have worked all.
