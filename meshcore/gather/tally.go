@@ -122,9 +122,13 @@ func (t *Tally) Missing(requireAck bool) wire.Targets {
 	return t.addressedBut(wire.Received, wire.Prepared, wire.Worked, wire.InConflict, wire.Refused)
 }
 
-// Done reports whether nothing more is to be waited for: with requireAck every
-// addressed delivery is final, without it every one is RECEIVED or beyond.
+// Done reports whether nothing more is to be waited for: every sector has told of
+// its deliveries (until then nobody knows who of them is FROZEN), and with
+// requireAck every addressed one is final, without it RECEIVED or beyond.
 func (t *Tally) Done(requireAck bool) bool {
+	if len(t.sectors) < len(t.targets) {
+		return false
+	}
 	if requireAck {
 		return t.unfinished == 0
 	}

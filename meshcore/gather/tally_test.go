@@ -80,3 +80,19 @@ func TestTheTallyKnowsOneDelivery(t *testing.T) {
 		t.Errorf("sent: %s %q", s, code)
 	}
 }
+
+func TestNothingIsOverBeforeEverySectorHasTold(t *testing.T) {
+	targets := wire.Targets{{Sector: 1, Agents: of(1)}, {Sector: 3, Agents: of(7)}}
+	tally := gather.NewTally(targets, nil) // when it was planned all were frozen
+	frozen := func(agent int) wire.DeliveryProgress {
+		return wire.DeliveryProgress{States: map[wire.DeliveryState]wire.Bits{wire.Frozen: of(agent)}}
+	}
+	tally.Fold(1, frozen(1))
+	if tally.Done(false) || tally.Done(true) {
+		t.Error("over while sector 3 has said nothing")
+	}
+	tally.Fold(3, frozen(7))
+	if !tally.Done(false) || !tally.Done(true) {
+		t.Error("not over though all are frozen")
+	}
+}
