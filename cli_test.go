@@ -56,7 +56,6 @@ var storyCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"invite":     invite,
 	"envelope":   envelope,
 	"find":       find,
-	"raw":        raw,
 	"damage":     damage,
 	"edit":       edit,
 	"observer":   observer,
@@ -175,20 +174,6 @@ func find(ts *testscript.TestScript, neg bool, args []string) {
 // hostile are characters that must never reach a terminal from an agent's text:
 // C0 but tab and line feed, DEL, C1, bidirectional controls, invisible ones.
 var hostile = regexp.MustCompile("[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-
-// raw checks that the last program printed something hostile, ! raw that it did
-// not.
-func raw(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 0 {
-		ts.Fatalf("usage: [!] raw")
-	}
-	for _, name := range []string{"stdout", "stderr"} {
-		text := ts.ReadFile(name)
-		if at := hostile.FindStringIndex(text); (at == nil) == !neg {
-			ts.Fatalf("%s: hostile characters at %v: %q", name, at, text)
-		}
-	}
-}
 
 // damage PATTERN… turns the bits of a few bytes in each KiB of files.
 func damage(ts *testscript.TestScript, neg bool, args []string) {

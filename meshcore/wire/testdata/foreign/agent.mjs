@@ -31,7 +31,7 @@ if (!flags.host || !flags["seed-file"]) {
   process.exit(2);
 }
 
-const counts = { messages: 0, repeats: 0, worked: 0, expired: 0, refused: 0, heartbeats: 0, heartbeat_acks: 0 };
+const counts = { messages: 0, repeats: 0, worked: 0, expired: 0, refused: 0, heartbeats: 0, heartbeat_acks: 0, beats: 0 };
 const bytes = (text) => new TextEncoder().encode(text);
 const now = () => performance.timeOrigin + performance.now(); // finer than Date.now()
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -58,8 +58,9 @@ function instant(text) {
   return Date.parse(m[1] + m[3]) + Number(m[2] ?? 0) * 1000;
 }
 
-// §2: connecting.
-function dial(url, ca, name, jwt, seed) {
+// §2: connecting. Who has joined tries for ever; a token that is refused is not
+// good later either.
+function dial(url, ca, name, jwt, seed, forever = true) {
   let attempt = 0;
   return connect({
     servers: url,
@@ -67,9 +68,9 @@ function dial(url, ca, name, jwt, seed) {
     tls: ca ? { ca } : undefined,
     authenticator: jwtAuthenticator(jwt, bytes(seed)),
     inboxPrefix: `_INBOX_${name}`,
-    maxReconnectAttempts: -1,
-    waitOnFirstConnect: true,
-    ignoreAuthErrorAbort: true,
+    maxReconnectAttempts: forever ? -1 : 3,
+    waitOnFirstConnect: forever,
+    ignoreAuthErrorAbort: forever,
     reconnectDelayHandler: () => Math.random() * Math.min(5000, 100 * 2 ** Math.min(attempt++, 10)),
   });
 }
@@ -85,13 +86,13 @@ function readToken(text) {
   const prefix = "mesh30k1.";
   if (!text?.startsWith(prefix)) throw new Error(`a token begins with ${prefix}`);
   const token = JSON.parse(Buffer.from(text.slice(prefix.length), "base64url").toString("utf8"));
-  if (!token.v.startsWith("1.")) throw new Error(`token of version ${token.v} is not understood`);
+  if (!String(token.v).startsWith("1.")) throw new Error(`token of version ${token.v} is not understood`);
   return token;
 }
 
 // Joining, once: the token's user asks, and the grants are kept.
 async function join(token, seed) {
-  const nc = await dial(token.url, token.ca, token.id, token.jwt, token.seed);
+  const nc = await dial(token.url, token.ca, token.id, token.jwt, token.seed, false);
   const question = encode("JOIN", {
     mesh: token.mesh,
     host: flags.host,
@@ -278,6 +279,7 @@ class Cluster {
       agents: [...this.agents.values()].map((a) => a.beat(this.link.incarnation)),
     });
     counts.heartbeats++;
+    counts.beats += this.agents.size;
     try {
       const ack = decode((await this.link.nc.request(this.subject("hb"), beat, { timeout: this.interval })).data);
       this.clock.add(t1, instant(ack.t2), instant(ack.t3), now());
