@@ -51,6 +51,9 @@ type BusFigures struct {
 	ClusterCPUUs float64 `json:"cluster_cpu_us"`
 	SingleCPUUs  float64 `json:"single_cpu_us"`
 	RawCPUUs     float64 `json:"raw_cpu_us"`
+	// IdlePercent is what they use of one core with nothing under way but
+	// heartbeats; it is part of the three.
+	IdlePercent float64 `json:"idle_cpu_percent"`
 }
 
 // Broadcasts under way at a time: enough that no part of the mesh waits for
@@ -93,10 +96,7 @@ func (b *BusBench) measure(ctx context.Context, m *Mesh) (f BusFigures, err erro
 	}
 	f.MessageBytes, f.AckBytes = bytes.sizes()
 
-	b.say("broadcasting to the mesh, by cluster")
-	cluster, err := b.costs(m, func() (flow, error) {
-		return b.flood(ctx, m, clusterAtATime, func(int) string { return "class!=F" })
-	})
+	idle, err := b.costs(m, func() (flow, error) { return b.rest(ctx) })
 	if err != nil {
 		return f, err
 	}
@@ -119,7 +119,15 @@ func (b *BusBench) measure(ctx context.Context, m *Mesh) (f BusFigures, err erro
 	if err != nil {
 		return f, err
 	}
+	b.say("broadcasting to the mesh, by cluster")
+	cluster, err := b.costs(m, func() (flow, error) {
+		return b.flood(ctx, m, clusterAtATime, func(int) string { return "class!=F" })
+	})
+	if err != nil {
+		return f, err
+	}
 	raw.add(before)
+	f.IdlePercent = 100 * idle.cpu.Seconds() / idle.took.Seconds()
 	f.ClusterPerS, f.ClusterRounds, f.ClusterCPUUs = cluster.perSecond(), cluster.rounds, cluster.cpuUs()
 	f.SinglePerS, f.SingleRounds, f.SingleCPUUs = single.perSecond(), single.rounds, single.cpuUs()
 	f.RawPerS, f.RawCPUUs = raw.perSecond(), raw.cpuUs()
@@ -191,6 +199,17 @@ func (f *flow) add(g flow) {
 func (f *flow) perSecond() float64 { return float64(f.worked) / f.took.Seconds() }
 
 func (f *flow) cpuUs() float64 { return float64(f.cpu.Microseconds()) / float64(f.worked) }
+
+// rest lets the mesh idle for a while.
+func (b *BusBench) rest(ctx context.Context) (flow, error) {
+	start := time.Now()
+	select {
+	case <-time.After(b.For):
+		return flow{took: time.Since(start)}, nil
+	case <-ctx.Done():
+		return flow{}, ctx.Err()
+	}
+}
 
 // costs measures the CPU time that core, fleet and this process use for do.
 func (b *BusBench) costs(m *Mesh, do func() (flow, error)) (flow, error) {
