@@ -146,7 +146,7 @@ func (c *call) execute(ch *change) wire.Outcome {
 func (c *call) carryOut(ch *change, hash string) wire.Outcome {
 	c.do.Hash = hash
 	if err := c.audit(wire.Begun, len(ch.rows), ""); err != nil {
-		return refusal(c.entry.Name, wire.Errorf(wire.CodeInternal, "nothing was done: the audit cannot be written: %s", wire.Clean(err.Error())).
+		return refusal(c.entry.Name, wire.Errorf(wire.CodeForbidden, "nothing was done: the audit cannot be written: %s", wire.Clean(err.Error())).
 			WithHint("see doctor: disk full, or the stream is gone"))
 	}
 	out, err := ch.run(c.ctx, c.tell.progress)

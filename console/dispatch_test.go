@@ -188,8 +188,8 @@ func TestTheEmergencyFreezeTakesWhoeverIsThere(t *testing.T) {
 func TestNothingIsDoneWithoutAnAudit(t *testing.T) {
 	o := open(t, twoSectors())
 	o.auditFails = func(wire.AuditEntry) error { return errors.New("disk full") }
-	wantVerdict(t, o.carry("cecilia", "freeze sector=1"), wire.Internal, "nothing was done", "disk full")
-	wantVerdict(t, o.do("cecilia", wire.Do{Step: wire.StepEmergency}), wire.Internal, "nothing was done")
+	wantVerdict(t, o.carry("cecilia", "freeze sector=1"), wire.WasRefused, "nothing was done", "disk full")
+	wantVerdict(t, o.do("cecilia", wire.Do{Step: wire.StepEmergency}), wire.WasRefused, "nothing was done")
 	if len(o.orders) != 0 {
 		t.Error("frozen without an audit")
 	}
