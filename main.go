@@ -238,7 +238,7 @@ func (a *app) core(cmd *cobra.Command, o cli.CoreOptions) (err error) {
 				Stream: &store.Stream{ID: s.ID, Last: s.Last},
 				Notice: func(text string) { a.log.Warn(text) },
 			})
-			return projection{history}, err
+			return projection{history, o.MaxStore}, err
 		},
 		Act: func(core *meshcore.Core, _ meshcore.Projection, facts *meshcore.Ledger) (meshcore.Actor, error) {
 			head, err := history.AuditHead(ctx)
@@ -287,7 +287,10 @@ func tellStatus(ctx context.Context, w io.Writer, core *meshcore.Core, url strin
 }
 
 // projection is the store as the core sees it.
-type projection struct{ *store.Store }
+type projection struct {
+	*store.Store
+	budget int64 // of the facts in the stream, in bytes; 0: the default
+}
 
 func (p projection) Memory(ctx context.Context) (m meshcore.Memory, err error) {
 	hosts, e1 := p.Agents(ctx)
@@ -314,7 +317,11 @@ func (p projection) Retain(ctx context.Context, now time.Time) (uint64, error) {
 	if err := p.Thin(ctx, now); err != nil {
 		return 0, err
 	}
-	r, err := p.Store.Retain(ctx, now, store.RetentionOptions{Age: meshcore.FactsAge})
+	// What the projection holds the stream must hold too. It lets go first, or the
+	// stream could make no room.
+	r, err := p.Store.Retain(ctx, now, store.RetentionOptions{
+		Age: meshcore.FactsAge, MaxBytes: cmp.Or(p.budget, meshcore.DefaultLedgerBytes) / 5 * 2,
+	})
 	return r.OldestNeeded, err
 }
 

@@ -68,6 +68,12 @@ func (l *Ledger) Retain(ctx context.Context, now time.Time, oldestNeeded uint64)
 	return Retained{Messages: less(state.Messages, left.Messages), Bytes: less(state.Bytes, left.Bytes), Held: held}, nil
 }
 
+// Short reports whether so much of the disk budget is used that Retain would
+// make room. It asks nobody.
+func (l *Ledger) Short() bool {
+	return float64(l.bytes.Load()) > retainHigh*float64(l.maxBytes.Load())
+}
+
 // less is a-b; facts that were written meanwhile must not make it negative.
 func less(a, b uint64) uint64 { return a - min(a, b) }
 

@@ -173,3 +173,20 @@ func TestOnlyNotedRetentionIsNoDamage(t *testing.T) {
 		t.Errorf("logs that nobody took away are missing, and Replay gives %v", err)
 	}
 }
+
+// A crowd of facts must not reach the end of the budget before somebody thinks
+// of making room.
+func TestALedgerThatRunsShortSaysSoWhileThereIsRoom(t *testing.T) {
+	l := newTestLedger(t, LedgerOptions{MaxBytes: 200_000})
+	text := strings.Repeat("x", 5_000)
+	for !l.Short() {
+		mustAppend(t, l, logFact(text))
+	}
+	mustAppend(t, l, logFact(text))
+	if _, err := l.Retain(t.Context(), time.Now(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if l.Short() {
+		t.Error("still short after room was made")
+	}
+}

@@ -56,10 +56,12 @@ type NodeOptions struct {
 	Serving func(core *Core, url string)
 }
 
-// What has expired is taken away every retainInterval; facts that do not stay
-// for ever stay for FactsAge, budget permitting.
+// What has expired is taken away every retainInterval, and within retainSoon when
+// the budget runs short; facts that do not stay for ever stay for FactsAge, budget
+// permitting.
 const (
 	retainInterval = 10 * time.Minute
+	retainSoon     = 10 * time.Second
 	FactsAge       = 30 * 24 * time.Hour
 )
 
@@ -257,13 +259,18 @@ func (o *NodeOptions) introduce(ctx context.Context, core *Core) error {
 
 // retain takes away what has expired, now and then.
 func (o *NodeOptions) retain(ctx context.Context, p Projection, ledger *Ledger) {
-	tick := time.NewTicker(retainInterval)
+	tick := time.NewTicker(retainSoon)
 	defer tick.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
+			if now.Sub(last) < retainInterval && !ledger.Short() {
+				continue
+			}
+			last = now
 			if err := o.retainOnce(ctx, now, p, ledger); err != nil && ctx.Err() == nil {
 				o.Log.Error("what has expired could not be taken away", "err", err)
 			}
