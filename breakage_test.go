@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -148,7 +149,12 @@ func TestSpeakingAsANeighbour(t *testing.T) {
 		if err := nc.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		err := <-refused
+		var err error
+		select {
+		case err = <-refused:
+		case <-time.After(patience):
+			t.Fatalf("publishing on %s was not refused", subject)
+		}
 		if !strings.Contains(err.Error(), "Permissions Violation for Publish to \""+subject) {
 			t.Errorf("publishing on %s: %v", subject, err)
 		}
