@@ -30,7 +30,7 @@ func (b *bench) watchOrders(sector int) *orders {
 		}
 		seen.mu.Lock()
 		defer seen.mu.Unlock()
-		if n := len(seen.seqs); n == 0 || seen.seqs[n-1] != o.Freeze.Seq {
+		if !slices.Contains(seen.seqs, o.Freeze.Seq) {
 			seen.seqs = append(seen.seqs, o.Freeze.Seq)
 		}
 	})

@@ -149,6 +149,9 @@ func (s *shard) forgetFreezes() {
 
 // onFreezeOrder sets the flags and tells the hosts. The order's fact is durable.
 func (s *shard) onFreezeOrder(order wire.FreezeOrder, now time.Time) error {
+	if s.freeze[order.Seq] != nil {
+		return nil // told twice: with the state, and by who ordered it meanwhile
+	}
 	before := s.frozenAgents()
 	s.forgetFreezes()
 	if err := s.freezes.Append(order); err != nil {
