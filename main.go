@@ -135,6 +135,7 @@ func (a *app) root() *cobra.Command {
 	root := cli.NewRoot(a.deps)
 	cli.AddSettings(root)
 	root.Version = program
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if a.settings, err = cli.LoadSettings(cmd, configFile(), os.LookupEnv); err != nil {
 			return err
@@ -354,7 +355,7 @@ func (a *app) console(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return a.show(cmd.Context(), home, "looking for the core")
+	return a.show(cmd.Context(), home, "")
 }
 
 func (a *app) show(ctx context.Context, home *meshcore.Home, waiting string) error {
@@ -372,12 +373,17 @@ func (a *app) show(ctx context.Context, home *meshcore.Home, waiting string) err
 			return c, err
 		},
 		NewReplica: func(t *wire.Topology) client.Replica { return replica{registry.NewReplica(t)} },
-		Show:       func(s client.Sight) { feed.show(ctx, s, home.Mesh()) },
+		Show: func(s client.Sight) {
+			if s.Picture == nil && waiting != "" {
+				s.Why = waiting // nobody has gone: the core has yet to come
+			}
+			feed.show(ctx, s, home.Mesh())
+		},
 	}
 	go mirror.Run(ctx)
 	// The core refuses an observer's changes; the console does not offer them.
 	readOnly := a.settings.ReadOnly || me.Role() == string(wire.Observer)
-	return views.Run(ctx, views.Options{Feed: feed, Actions: acts, ReadOnly: readOnly, Waiting: waiting})
+	return views.Run(ctx, views.Options{Feed: feed, Actions: acts, ReadOnly: readOnly, Waiting: cmp.Or(waiting, "looking for the core")})
 }
 
 // replica is a registry.Replica as a console keeps one.

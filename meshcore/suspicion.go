@@ -7,7 +7,7 @@ const (
 	doubtFor   = 30 * time.Second // it holds state so long at most
 	doubtShare = 0.5              // … when less than this share of the living was heard of late
 	startShare = 0.95             // … than this share, when it has just started and they have yet to come
-	doubtMin   = 10               // agents below which silence says nothing about the core
+	doubtMin   = 10               // agents below which silence says nothing about the core; one is enough when it has just started
 )
 
 // suspicion decides whether the core doubts itself. It reads no clock and does
@@ -36,7 +36,7 @@ func (s *suspicion) judge(now time.Time, expected, heard int) judgement {
 	switch {
 	case !s.silent(expected, heard):
 		s.since, s.over = time.Time{}, false
-		s.greeted = s.greeted || expected >= doubtMin
+		s.greeted = s.greeted || expected >= s.least()
 		if doubting {
 			return relieved
 		}
@@ -60,7 +60,15 @@ func (s *suspicion) silent(expected, heard int) bool {
 	if !s.greeted {
 		share = startShare
 	}
-	return expected >= doubtMin && float64(heard) < share*float64(expected)
+	return expected >= s.least() && float64(heard) < share*float64(expected)
+}
+
+// least is how many agents must be expected for their silence to mean anything.
+func (s *suspicion) least() int {
+	if s.greeted {
+		return doubtMin
+	}
+	return 1
 }
 
 // holding reports whether the core doubts itself now.
