@@ -229,3 +229,26 @@ func TestOrdersThatDecideNothingAreForgotten(t *testing.T) {
 		t.Errorf("an operation is open since before order 1, and order %d is the oldest that is kept", h)
 	}
 }
+
+// An order that was meant for a shard that has failed must not reach the one in
+// its place before that has been told what holds.
+func TestAShardObeysNothingBeforeItIsToldWhatHolds(t *testing.T) {
+	b := newBench(t, 1)
+	memory := twoHosts()
+	memory.Freezes = []wire.FreezeOrder{{Seq: 5, Selector: "cluster=1.1", Actor: "alice", At: time.Now().Add(-time.Hour)}}
+	b.tamper = func(c *Core) {
+		publish := c.outboxes[0].publish
+		c.outboxes[0].publish = func(o *wire.ShardOrder) error {
+			if o.Begin != nil {
+				early := order("cluster=1.2", false)
+				early.Seq = 99
+				if err := publish(&wire.ShardOrder{Header: wire.Head(wire.TypeShardOrder), ID: "early", Freeze: &early}); err != nil {
+					return err
+				}
+			}
+			return publish(o)
+		}
+	}
+	b.start(memory)
+	b.seesFrozen("pi-1-1", "pi-1-2", "pi-1-3")
+}
