@@ -39,7 +39,10 @@ func TestTheCoreSuspectsItselfBeforeTheFleet(t *testing.T) {
 			{1 * s, 100, 100, trusts}, {9 * s, 100, 50, trusts}, {50 * s, 100, 50, trusts},
 		},
 		"a few agents say nothing about the core": {
-			{1 * s, 9, 0, trusts}, {50 * s, 9, 0, trusts}, {51 * s, 10, 0, doubts},
+			{1 * s, 9, 9, trusts}, {9 * s, 9, 0, trusts}, {50 * s, 9, 0, trusts}, {51 * s, 10, 0, doubts},
+		},
+		"at a start even one agent is waited for: its mesh is no emergency yet": {
+			{1 * s, 0, 0, trusts}, {2 * s, 1, 0, doubts}, {9 * s, 1, 1, relieved}, {10 * s, 1, 0, trusts},
 		},
 	} {
 		t.Run(story, func(t *testing.T) {
