@@ -67,11 +67,10 @@ type app struct {
 	deps     cli.Deps
 	settings *cli.Settings
 	log      *slog.Logger
-	args     []string
 }
 
 func run(ctx context.Context, args []string, in *os.File, out, errs *os.File) int {
-	a := &app{args: args, log: slog.New(slog.DiscardHandler)}
+	a := &app{log: slog.New(slog.DiscardHandler)}
 	a.deps = cli.Deps{
 		Connect: func(ctx context.Context, _ string) (cli.Plane, error) {
 			home, err := a.home()
